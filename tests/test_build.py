@@ -86,7 +86,8 @@ def tiny_book(folder, page: str):
     for name in ("_config.yml", "book/references.bib"):
         shutil.copyfile(ROOT / name, folder / name)
     shutil.copytree(ROOT / "site/static", folder / "site/static")
-    shutil.copyfile(ROOT / "site/chapter_costs.py", folder / "site/chapter_costs.py")
+    for extension in ("chapter_costs.py", "without_thebe.py"):
+        shutil.copyfile(ROOT / "site" / extension, folder / "site" / extension)
     (folder / "_build/vendor").mkdir(parents=True)
     (folder / "_toc.yml").write_text("format: jb-book\nroot: book/index\n")
     (folder / "book/index.md").write_text(page)

@@ -1,0 +1,1 @@
+"""The checks of the exercises: one module per chapter, one public function per exercise."""

@@ -1,0 +1,1 @@
+"""The models that the chapters build: one module per family."""

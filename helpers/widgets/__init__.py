@@ -1,0 +1,13 @@
+"""The explorables: figures that answer to the reader's hand; the reader's browser does the sums.
+
+One explorable is one class in NAME.py (what it holds) and one module NAME.js (how it behaves).
+
+>>> from helpers.widgets import KernelLab, show
+>>> show(KernelLab({"cat": photo}))  # photo: uint8 (height, width)
+"""
+
+from helpers.widgets.base import Explorable, show, static_html
+from helpers.widgets.frame_player import FramePlayer
+from helpers.widgets.kernel_lab import KernelLab
+
+__all__ = ["Explorable", "FramePlayer", "KernelLab", "show", "static_html"]

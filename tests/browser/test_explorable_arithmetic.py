@@ -1,0 +1,147 @@
+"""Every explorable without a kernel: torch's arithmetic, working controls, no leftovers, fast.
+
+pytest tests/browser/test_explorable_arithmetic.py
+"""
+
+import importlib
+import pkgutil
+import statistics
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+import helpers.widgets
+from helpers.widgets import Explorable
+
+BUDGET_MS = 50  # one update, with layout
+
+TIME_UPDATES = """async ([number, changes]) => {
+    const { model, el } = explorables[number];
+    const times = [];
+    for (const [trait, value] of changes) {
+        const start = performance.now();
+        model.set(trait, value);
+        await null;  // the view has painted in a microtask before this goes on
+        el.getBoundingClientRect();
+        times.push(performance.now() - start);
+    }
+    return times;
+}"""
+
+
+def explorables() -> dict[str, type[Explorable]]:
+    """Module name -> class, for every explorable in helpers/widgets."""
+    found = {}
+    for info in pkgutil.iter_modules(helpers.widgets.__path__, "helpers.widgets."):
+        for value in vars(importlib.import_module(info.name)).values():
+            if (
+                isinstance(value, type)
+                and issubclass(value, Explorable)
+                and value is not Explorable
+            ):
+                found[value.module_name] = value
+    return found
+
+
+def case(name: str):
+    """The case file of an explorable; without one the suite fails."""
+    try:
+        return importlib.import_module(f"tests.browser.cases.{name}")
+    except ModuleNotFoundError:
+        pytest.fail(f"tests/browser/cases/{name}.py is missing: an explorable needs a case file.")
+
+
+@pytest.fixture(params=sorted(explorables()))
+def name(request) -> str:
+    return request.param
+
+
+def test_explorables_are_found():
+    assert {"kernel_lab", "frame_player"} <= set(explorables())
+
+
+def test_arithmetic_equals_torch(name, mount):
+    mounted = mount(case(name).example())
+    called = set()
+
+    def evaluate(function, *arguments):
+        called.add(function)
+        return mounted.evaluate(function, *arguments)
+
+    case(name).arithmetic(evaluate, np.random.default_rng(0))
+    exported = mounted.exported_functions()
+    shared = {"formatNumber", "shortNumber"}  # in every module; one case proves them
+    assert called | shared >= set(exported), "an exported function is not compared with torch"
+
+
+def test_state_at_load_is_right(name, mount):
+    example = case(name).example()
+    case(name).at_load(mount(example).root, example)
+
+
+@pytest.mark.parametrize("width", [800, 360])
+def test_keyboard_and_pointer_give_the_numbers_of_torch(name, mount, page, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    mounted = mount(case(name).example())
+    case(name).operate(page, mounted.root)
+    assert mounted.unsaved() == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_two_on_a_page_do_not_interfere(name, mount, page):
+    example = case(name).example()
+    first, second = mount(example), mount(example)
+    before = second.root.inner_text()
+    case(name).operate(page, first.root)
+    assert second.root.inner_text() == before
+    case(name).at_load(second.root, example)
+
+
+def test_unmounting_leaves_nothing_behind(name, mount, page):
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)  # what has begun to play goes on playing
+    mounted = mount(case(name).example())
+    for control in mounted.root.get_by_role("button").all():
+        control.click()
+    mounted.unmount()
+    assert mounted.active_timers() == 0
+    for trait, value in case(name).changes(np.random.default_rng(0))[:3]:
+        mounted.set(trait, value)
+    assert mounted.handlers() == 0
+
+
+def test_every_control_tells_python(name, mount):
+    mounted = mount(case(name).example())
+    for control in mounted.root.get_by_role("button").all():
+        control.click()
+        control.click()  # plays and pauses; elsewhere it changes nothing more
+        assert mounted.unsaved() == []
+    for control in mounted.root.get_by_role("combobox").all():
+        control.select_option(index=1)
+        assert mounted.unsaved() == []
+    for control in mounted.root.get_by_role("spinbutton").all():
+        control.fill("0.5")
+        assert mounted.unsaved() == []
+    for control in mounted.root.get_by_role("slider").all():
+        control.press("ArrowLeft")
+        assert mounted.unsaved() == []
+
+
+def test_no_trait_is_left_out_of_the_view(name, mount):
+    """A view comes right from saved state alone: set before mounting or after, it is the same."""
+    late, early = case(name).example(), case(name).example()
+    mounted = mount(late)
+    for trait, value in case(name).changes(np.random.default_rng(0)):
+        mounted.set(trait, value)
+        setattr(early, trait, value)
+    expect(mounted.root).to_have_text(mount(early).root.inner_text(), use_inner_text=True)
+
+
+def test_update_is_fast(name, mount, page, capsys):
+    mounted = mount(case(name).example())
+    changes = case(name).changes(np.random.default_rng(0))
+    median = statistics.median(page.evaluate(TIME_UPDATES, [mounted.number, changes]))
+    with capsys.disabled():
+        print(f"\n{name}: update: median {median:.1f} ms")
+    assert median <= BUDGET_MS

@@ -1,0 +1,174 @@
+"""Records are complete, fresh and can be had again; what writes them writes whole files.
+
+python -m pytest tests/test_records.py
+"""
+
+import datetime
+import importlib
+import json
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks import common
+from benchmarks.common import RECORDS, ROOT, code_sha256, main
+from helpers.evaluation import band, record
+
+settings.register_profile("book", deadline=None, print_blob=True)
+settings.load_profile("book")
+
+BENCHMARKS = sorted(
+    path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py") if path.stem != "common"
+)
+every_benchmark = pytest.mark.parametrize("name", BENCHMARKS)
+
+
+def test_each_benchmark_has_a_record_and_each_record_a_benchmark():
+    assert sorted(path.stem for path in RECORDS.glob("*.json")) == BENCHMARKS != []
+
+
+@every_benchmark
+def test_a_record_has_every_field_and_one_value_per_seed(name):
+    loaded = record(name)
+    assert list(loaded) == [
+        *("name", "command", "date", "machine", "versions", "code_sha256"),
+        *("seeds", "cheap", "rows"),
+    ]
+    assert (loaded["name"], loaded["command"]) == (name, f"python -m benchmarks.{name}")
+    assert datetime.date.fromisoformat(loaded["date"])
+    assert set(loaded["versions"]) == {"python", "torch", "numpy"}
+    assert len(loaded["seeds"]) >= 5
+    assert loaded["cheap"] in loaded["rows"]
+    metrics = {tuple(row) for row in loaded["rows"].values()}
+    assert len(metrics) == 1
+    for row in loaded["rows"].values():
+        assert all(len(values) == len(loaded["seeds"]) for values in row.values())
+
+
+@every_benchmark
+def test_a_record_names_the_machine_and_nobody(name):
+    """Cores and memory, and neither a host name nor a path."""
+    machine = record(name)["machine"]
+    assert re.match(r"\d+ cores \(.+\), \d+ GB memory, \d+ torch threads?$", machine)
+    assert "/" not in json.dumps(record(name))
+
+
+@every_benchmark
+def test_a_record_is_fresh(name):
+    """The code that made it is the code that is there."""
+    fresh = code_sha256(f"benchmarks.{name}")
+    assert record(name)["code_sha256"] == fresh, f"helpers/records/{name}.json: make records"
+
+
+@every_benchmark
+def test_the_cheap_row_comes_out_again_with_another_seed(name):
+    benchmark = importlib.import_module(f"benchmarks.{name}")
+    loaded = record(name)
+    assert list(benchmark.ROWS) == list(loaded["rows"])
+    assert (benchmark.CHEAP, list(benchmark.SEEDS)) == (loaded["cheap"], loaded["seeds"])
+    again = benchmark.ROWS[benchmark.CHEAP](max(benchmark.SEEDS) + 1)
+    for metric, value in again.items():
+        low, high = band(loaded["rows"][benchmark.CHEAP][metric])
+        assert low <= value <= high, f"{metric} is {value}"
+
+
+# A repository of two files and what they import.
+FILES = {
+    "benchmarks/run.py": "from helpers import data\nROWS = {'a': data.size(3)}\n",
+    "helpers/__init__.py": "",
+    "helpers/data.py": "def size(n):\n    from . import deep\n    return n\n",
+    "helpers/deep/__init__.py": "from .inner import LIMIT\n",
+    "helpers/deep/inner.py": "LIMIT = 3\nTEXT = f'{LIMIT:>4} of {LIMIT!r}'\n",
+    "helpers/unused.py": "LIMIT = 3\n",
+}
+
+
+def hashed(folder, **changes) -> str:
+    for path, text in {**FILES, **changes}.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    return code_sha256("benchmarks.run", folder)
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "same"),
+    [
+        ("benchmarks/run.py", "size(3)", "size(4)", False),
+        ("helpers/data.py", "return n", "return n + 1", False),
+        ("helpers/deep/inner.py", "3", "4", False),
+        ("helpers/unused.py", "3", "4", True),
+        ("helpers/data.py", "(n):\n", '(n):\n    """How many."""\n', True),
+        ("helpers/data.py", "return n", "return n  # as it is", True),
+        ("helpers/deep/inner.py", "LIMIT = 3", "LIMIT=3", True),
+    ],
+)
+def test_the_hash_changes_with_code_that_is_used_and_with_nothing_else(
+    tmp_path, path, old, new, same
+):
+    assert old in FILES[path]
+    changed = {path: FILES[path].replace(old, new)}
+    assert (hashed(tmp_path) == hashed(tmp_path, **changed)) == same
+
+
+def test_the_hash_of_a_known_program_is_the_same_in_every_version_of_python(tmp_path):
+    """Computed with 3.11, 3.12 and 3.13. `ast.dump` gives another text in each."""
+    assert hashed(tmp_path)[:16] == "KNOWN"
+
+
+def a_row(seed: int) -> dict[str, float]:
+    return {"square": seed**2}
+
+
+def test_main_writes_one_value_per_seed_and_leaves_nothing_else(tmp_path):
+    main("benchmarks.article_cnn", {"a": a_row, "b": a_row}, range(5), "a", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["article_cnn.json"]
+    written = json.loads((tmp_path / "article_cnn.json").read_text(encoding="utf-8"))
+    assert written["rows"] == {row: {"square": [0, 1, 4, 9, 16]} for row in "ab"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "seeds", "cheap", "message"),
+    [
+        ({"a": a_row}, range(4), "a", "at least 5 seeds"),
+        ({"a": a_row}, range(5), "b", "a cheap row, not 'b'"),
+        ({"a": a_row, "b": lambda seed: {"cube": seed**3}}, range(5), "a", "the same metrics"),
+    ],
+)
+def test_main_refuses_a_benchmark_that_would_make_a_bad_record(
+    tmp_path, rows, seeds, cheap, message
+):
+    with pytest.raises(ValueError, match=message):
+        main("benchmarks.article_cnn", rows, seeds, cheap, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_breaks_off_leaves_the_old_record(tmp_path):
+    (tmp_path / "article_cnn.json").write_text("old", encoding="utf-8")
+
+    def breaks_off(seed):
+        if seed == 3:
+            raise KeyboardInterrupt
+        return a_row(seed)
+
+    with pytest.raises(KeyboardInterrupt):
+        main("benchmarks.article_cnn", {"a": breaks_off}, range(5), "a", tmp_path)
+    assert (tmp_path / "article_cnn.json").read_text(encoding="utf-8") == "old"
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_draft(tmp_path):
+    """The new text cannot be encoded, which shows only while it is written."""
+    path = tmp_path / "file.json"
+    path.write_text("old", encoding="utf-8")
+    with pytest.raises(UnicodeEncodeError, match="surrogates not allowed"):
+        common.write_whole(path, "new \ud800")
+    assert [(p.name, p.read_text(encoding="utf-8")) for p in tmp_path.iterdir()] == [
+        ("file.json", "old")
+    ]
+
+
+@given(st.integers(0, 9))
+def test_a_row_is_rounded_to_six_digits_and_no_further(seed):
+    row = common.run_row("a", lambda seed: {"third": seed / 3}, [seed])
+    assert row["third"][0] == pytest.approx(seed / 3, abs=5e-7)
