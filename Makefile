@@ -16,7 +16,7 @@ book: setup
 # site and JupyterLab in a browser. 3: every cell from its own folder, without the network.
 test: book
 	$(RUN) pytest -n 2 --dist loadfile tests
-	PYTHONPATH=tools/offline BOOK_WORKERS=2 $(RUN) pytest --nbval-lax --nbval-current-env \
+	PYTHONPATH=$(CURDIR)/tools/offline BOOK_WORKERS=2 $(RUN) pytest --nbval-lax --nbval-current-env \
 	  --nbval-cell-timeout=900 -n 2 --dist loadfile book
 
 # Build if needed, serve the site and print its address.
@@ -45,7 +45,7 @@ bench: book
 	$(RUN) pytest -q -s -m benchmark
 
 # Break the project in some twenty places, one at a time: a named test must turn red each time.
-mutants: setup
+mutants: book
 	$(RUN) tools.mutants
 
 # Change the repository's address everywhere: make address URL=https://github.com/you/your-book
@@ -55,15 +55,16 @@ address: setup
 clean:
 	rm -rf _build .pytest_cache .ruff_cache
 
-setup: .venv/.ready _build/vendor/.ready
+setup: .venv/.ready _build/.vendor-ready
 
 .venv/.ready: requirements.txt requirements-test.txt constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "The book needs Python 3.11 or newer, this is " + sys.version + ". Name another one: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
 	  -r requirements.txt -r requirements-test.txt -c constraints.txt
 	@touch $@
 
-_build/vendor/.ready: .venv/.ready site/package-lock.json site/widgets-config.js tools/vendor.py
+_build/.vendor-ready: .venv/.ready site/package-lock.json site/widgets-config.js tools/vendor.py
 	$(RUN) tools.vendor
 
 .PHONY: book test serve lab chapter show records bench mutants address clean setup

@@ -1,6 +1,6 @@
 """One function per data set: photographs and Fashion-MNIST, as tensors.
 
-Nothing is scaled here, because the chapters do that in the open: a pixel is a uint8 from 0 to 255.
+Nothing is scaled here: a pixel is a uint8 from 0 to 255, as a file holds it.
 """
 
 import math

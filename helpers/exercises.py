@@ -58,7 +58,7 @@ def check(name: str, answer: Any) -> None:
     wrong answer, so that the chapter runs on; errors in the reader's code are printed as well.
 
     >>> check("03.output_size", output_size)
-    03.output_size: not attempted yet.
+    03.output_size: not attempted yet (the answer is None: does it end in `return`?).
 
     Raises:
         ValueError: there is no exercise of this name.
@@ -69,7 +69,7 @@ def check(name: str, answer: Any) -> None:
             raise NotAttempted
         reason = function(answer)
     except NotAttempted:
-        print(f"{name}: not attempted yet.")
+        print(f"{name}: not attempted yet (the answer is None: does it end in `return`?).")
     except Wrong as mistake:
         print(f"{name}: not right yet. {mistake}")
     else:

@@ -196,9 +196,7 @@ def _picture(image: torch.Tensor | np.ndarray) -> np.ndarray:
         raise TypeError(f"An image must be a tensor or an array, not {type(image).__name__}.")
     pixels = image.detach().cpu().numpy() if isinstance(image, torch.Tensor) else image
     if pixels.ndim == 3 and pixels.shape[0] in (1, 3):
-        pixels = np.moveaxis(
-            pixels, 0, -1
-        )  # (channels, height, width) -> (height, width, channels)
+        pixels = np.moveaxis(pixels, 0, -1)  # (channels, height, width) -> channels last
         pixels = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
     elif pixels.ndim != 2:
         raise ValueError(

@@ -46,7 +46,7 @@ class ChapterCosts(Directive):
         # The figures change without the page's source: read this page again in every build.
         env.note_reread()
         root = Path(env.srcdir)
-        names = sorted(path.stem for path in (root / EXECUTED).glob("*.ipynb"))
+        names = sorted(Path(page).name for page in env.found_docs)
         rows = [(name, book) for name in names if (book := measured(root, name))]
         return [table([[n, f"{b['cpu_seconds']:.0f}", f"{b['peak_gib']:.1f}"] for n, b in rows])]
 

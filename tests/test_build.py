@@ -3,9 +3,11 @@
 pytest tests/test_build.py        (`make book` first)
 """
 
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -35,7 +37,8 @@ def test_a_change_runs_the_chapter_again(tmp_path, monkeypatch, changed):
     """Jupyter Book's cache looks at the cells alone: a change in helpers/ would stay unseen."""
     for name in ("helpers", "book", "tools"):
         shutil.copytree(ROOT / name, tmp_path / name)
-    shutil.copyfile(ROOT / "constraints.txt", tmp_path / "constraints.txt")
+    for name in ("constraints.txt", "pyproject.toml"):
+        shutil.copyfile(ROOT / name, tmp_path / name)
     monkeypatch.setattr(execute, "ROOT", tmp_path)
     monkeypatch.setattr(execute, "__file__", str(tmp_path / "tools/execute.py"))
     chapter = tmp_path / "book/03_convolution.ipynb"
@@ -86,8 +89,8 @@ def tiny_book(folder, page: str):
     for name in ("_config.yml", "book/references.bib"):
         shutil.copyfile(ROOT / name, folder / name)
     shutil.copytree(ROOT / "site/static", folder / "site/static")
-    for extension in ("chapter_costs.py", "without_thebe.py"):
-        shutil.copyfile(ROOT / "site" / extension, folder / "site" / extension)
+    for name in ("chapter_costs.py", "without_thebe.py", "favicon.svg"):
+        shutil.copyfile(ROOT / "site" / name, folder / "site" / name)
     (folder / "_build/vendor").mkdir(parents=True)
     (folder / "_toc.yml").write_text("format: jb-book\nroot: book/index\n")
     (folder / "book/index.md").write_text(page)
@@ -152,3 +155,11 @@ def test_make_chapter_refuses_a_name_that_sorts_wrongly():
     command = [sys.executable, "-m", "tools.new_chapter", "text"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert "Give a name such as NAME=05_preprocessing_text; 'text' came." in result.stderr
+
+
+def test_make_test_blocks_the_network_where_kernels_run():
+    """nbval starts each kernel in the notebook's folder: a relative path would point nowhere."""
+    plan = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True).stdout
+    (folder,) = re.findall(r"PYTHONPATH=(\S+)", plan)
+    assert Path(folder).is_absolute()
+    assert (Path(folder) / "sitecustomize.py").is_file()

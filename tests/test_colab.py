@@ -31,7 +31,7 @@ def test_chapter_03_runs_with_colab_s_old_widgets(tmp_path):
     notebook = nbformat.read(chapter, as_version=4)
     notebook.cells.append(nbformat.v4.new_code_cell(VERSIONS))
     nbformat.write(notebook, tmp_path / "chapter.ipynb")
-    executed = run(tmp_path / "chapter.ipynb", python_path, workers=2)
+    executed = run(tmp_path / "chapter.ipynb", python_path)
 
     assert executed.cells[-1].outputs[0].text.split() == ["7.7.1", "7.34.0", "0.9.21"]
     views = [

@@ -109,7 +109,10 @@ def test_an_address_that_is_none_is_refused():
     assert "URL=https://github.com/OWNER/NAME; 'my-book' came" in result.stderr
 
 
-def test_setup_cell_installs_the_version_that_the_package_has():
+def test_colab_opens_and_installs_the_version_that_the_package_has():
+    """A chapter of today with helpers of yesterday breaks on Colab alone."""
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    assert config["repository"]["branch"] == f"v{PYPROJECT['project']['version']}"
     version = PYPROJECT["project"]["version"]
     assert f'"v{version}"' in tagged(read(ROOT / "tools/template.ipynb"), "setup")[0].source
 

@@ -103,7 +103,4 @@ def test_no_network_on_colab_is_one_clear_sentence(tmp_path):
     """The address does not answer: the cell says what failed and what to look at."""
     cell = CELL.replace(addresses.address(), "file:///nowhere/book")
     result = run_cell(tmp_path, cell=cell)
-    assert (
-        "no file:///nowhere/book@v0.1.0: is this machine online?"
-        in result.stderr
-    )
+    assert "no file:///nowhere/book@v0.1.0: is this machine online?" in result.stderr

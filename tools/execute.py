@@ -50,10 +50,11 @@ def chapters() -> list[Path]:
 def key(chapter: Path) -> str:
     """A hash of all that the chapter's results depend on."""
     digest = hashlib.sha256(sys.version.encode())
+    settings = [ROOT / "constraints.txt", ROOT / "pyproject.toml"]
     files = [
         p for p in (ROOT / "helpers").rglob("*") if p.is_file() and "__pycache__" not in p.parts
     ]
-    for path in [chapter, ROOT / "constraints.txt", Path(__file__), *sorted(files)]:
+    for path in [chapter, *settings, Path(__file__), *sorted(files)]:
         digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     return digest.hexdigest()
 
@@ -73,14 +74,15 @@ def install_wheel(place: Path = BUILD) -> Path:
     return folder
 
 
-def run(chapter: Path, python_path: str, workers: int = 1) -> nbformat.NotebookNode:
+def run(chapter: Path, python_path: str) -> nbformat.NotebookNode:
     """Execute one notebook alone in an empty folder.
 
     Raises:
         CellExecutionError: a cell failed that is not tagged `raises-exception`.
     """
     notebook = nbformat.read(chapter, as_version=4)
-    env = os.environ | {"PYTHONPATH": python_path, "BOOK_WORKERS": str(workers)}
+    # One thread each, however many chapters run: what a chapter costs must not depend on that.
+    env = os.environ | {"PYTHONPATH": python_path, "BOOK_WORKERS": str(os.cpu_count())}
     with tempfile.TemporaryDirectory() as folder:
         client = NotebookClient(
             notebook, timeout=CELL_TIMEOUT, coalesce_streams=True, record_timing=False,
@@ -108,13 +110,14 @@ def _cost(client: NotebookClient) -> dict[str, float]:
     return {"cpu_seconds": seconds, "peak_gib": gib}
 
 
-def _run_and_store(chapter: Path, python_path: str, workers: int) -> str | None:
+def _run_and_store(chapter: Path, python_path: str) -> str | None:
     """Run one chapter and keep the result; return the error's text, or None."""
+    fingerprint = key(chapter)  # before the run: a file may change while it lasts
     try:
-        notebook = run(chapter, python_path, workers)
+        notebook = run(chapter, python_path)
     except CellExecutionError as error:
         return f"{chapter.relative_to(ROOT)} failed:\n{error}"
-    notebook.metadata["book"]["key"] = key(chapter)
+    notebook.metadata["book"]["key"] = fingerprint
     EXECUTED.mkdir(parents=True, exist_ok=True)
     part = EXECUTED / f"{chapter.stem}.part"
     nbformat.write(notebook, part)
@@ -152,7 +155,7 @@ def execute(wanted: list[Path]) -> list[Path]:
     workers = min(len(stale), os.cpu_count() or 1)
     print(f"Executing {len(stale)} chapter(s), {workers} at a time:", flush=True)
     with ProcessPoolExecutor(workers) as pool:
-        jobs = [pool.submit(_run_and_store, c, python_path, workers) for c in stale]
+        jobs = [pool.submit(_run_and_store, c, python_path) for c in stale]
         errors = [error for job in jobs if (error := job.result())]
     if errors:
         sys.exit("\n\n".join(errors))

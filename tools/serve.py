@@ -25,7 +25,10 @@ def main() -> None:
     parser.add_argument("--page", default="")
     arguments = parser.parse_args()
     with server(arguments.folder, arguments.port) as running:
-        print(f"Open http://localhost:{running.server_port}/{arguments.page}  (Ctrl-C stops)")
+        print(
+            f"Open http://localhost:{running.server_port}/{arguments.page}  (Ctrl-C stops)",
+            flush=True,
+        )
         with contextlib.suppress(KeyboardInterrupt):
             running.serve_forever()
 

@@ -55,7 +55,7 @@ def main() -> None:
     for pattern, target in FILES.items():
         copy(pattern, target)
     shutil.copyfile(SITE / "widgets-config.js", FOLDER / "widgets-config.js")
-    (ROOT / "_build/vendor/.ready").touch()
+    (ROOT / "_build/.vendor-ready").touch()
 
 
 if __name__ == "__main__":

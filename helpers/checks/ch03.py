@@ -69,6 +69,14 @@ MISTAKES = [
         "the − 1 inside the division is missing: the window's first input is inside as well.",
     ),
     (
+        lambda **c: (_last_start(**c) + 1) // c["stride"],
+        "the + 1 stands inside the division: divide first, then add 1 for the start at 0.",
+    ),
+    (
+        lambda **c: c["size"] - c["kernel"] + 1,
+        "right for stride 1, padding 0, dilation 1; now bring the three in, one at a time.",
+    ),
+    (
         lambda **c: math.ceil(_last_start(**c) / c["stride"]) + 1,
         "the division is rounded up, but a window that hangs over the end is dropped: round down.",
     ),

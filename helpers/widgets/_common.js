@@ -102,6 +102,10 @@ function choose(model, traits) {
   model.save_changes();
 }
 
+/** A part of a formula below its title, and the sign between two parts. */
+const part = (title, ...content) => element("div", { class: "lm-part" }, element("p", { class: "lm-title" }, title), ...content);
+const sign = (text) => element("span", { class: "lm-sign", "aria-hidden": "true" }, text);
+
 /** A square grid of cells, made anew only when its size changes. */
 function squareGrid(attributes, makeCell) {
   const node = element("div", { ...attributes, class: `lm-grid ${attributes.class ?? ""}` });

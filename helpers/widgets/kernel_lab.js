@@ -171,9 +171,6 @@ function outputView(model, t, current) {
   return { node: view.node, paint };
 }
 
-const part = (title, ...content) => element("div", { class: "lm-part" }, element("p", { class: "lm-title" }, title), ...content);
-const sign = (text) => element("span", { class: "lm-sign", "aria-hidden": "true" }, text);
-
 /** patch × kernel + bias = output pixel; kernel and bias are the fields in which the reader types. */
 function equationView(model, t) {
   const patch = squareGrid({ role: "group", "aria-label": t("patch") }, () => ({ node: element("span", { class: "lm-cell" }) }));
@@ -226,16 +223,19 @@ function sumLine(size) {
 /** The sum in full: one line per kernel row, then the lines added up. */
 function sumView(t) {
   const body = element("div", { class: "lm-lines" }), last = element("p", { class: "lm-last" });
+  const longest = (texts) => Math.max(...texts.map((text) => text.length));
   let lines = [];
   const paint = ({ size, kernel, patch, bias, result }) => {
     if (lines.length !== size) {
       lines = Array.from({ length: size }, () => sumLine(size));
       body.replaceChildren(...lines.map(({ node }) => node));
-      body.style.setProperty("--lm-size", size);
     }
     const weights = square(kernel, size), pixels = square(patch, size);
-    const addends = [...lines.map((line, i) => sumNumber(line.paint(weights[i], pixels[i]))), shortNumber(bias)];
-    last.textContent = addends.reduce((sum, next) => `${sum} ${next.startsWith("−") ? next.replace("−", "− ") : `+ ${next}`}`);
+    const totals = lines.map((line, i) => sumNumber(line.paint(weights[i], pixels[i])));
+    // The stylesheet chooses a letter size with which the longest line fits.
+    const counts = { size, weight: longest(kernel.map(shortNumber)), total: longest(totals) };
+    for (const [name, count] of Object.entries(counts)) body.style.setProperty(`--lm-${name}`, count);
+    last.textContent = [...totals, shortNumber(bias)].reduce((sum, next) => `${sum} ${next.startsWith("−") ? next.replace("−", "− ") : `+ ${next}`}`);
     last.append(" = ", element("strong", {}, sumNumber(result)));
   };
   return { node: element("div", { class: "lm-sum" }, element("p", { class: "lm-title" }, t("sum")), body, last), paint };

@@ -140,16 +140,16 @@ class KernelLab(Explorable):
         pixels, response = self._pictures[self.image_name], self.response()
         size, end = len(self.kernel), np.abs(response).max() or 1.0
         low, high = (0, 1) if self.mode == "clip" else (-end, end)
-        figure = Figure(figsize=(9, 3.6), layout="constrained")
+        figure = Figure(figsize=(9, 3), layout="constrained")
         left, middle, right = figure.subplots(1, 3, width_ratios=[3, 1.5, 3])
         left.imshow(pixels / 255, cmap="gray", vmin=0, vmax=1)
-        left.set_title(f"input, {pixels.shape[0]} × {pixels.shape[1]}")
+        left.set_title(f"{self.strings['input']}, {pixels.shape[0]} × {pixels.shape[1]}")
         drawn = right.imshow(response, cmap="gray", vmin=low, vmax=high)
-        right.set_title(f"output, {response.shape[0]} × {response.shape[1]}")
-        figure.colorbar(drawn, ax=right, shrink=0.7, label="grey level")
+        right.set_title(f"{self.strings['output']}, {response.shape[0]} × {response.shape[1]}")
+        figure.colorbar(drawn, ax=right, shrink=0.7, label=self.strings["mode"])
         _mark(left, self.row, self.column, size)
         _mark(right, self.row, self.column, 1)
-        _write_kernel(middle, self.kernel)
+        _write_kernel(middle, self.kernel, self.strings["kernel"])
         figure.supxlabel(self._in_words(), fontsize="medium")
         return figure
 
@@ -161,8 +161,9 @@ class KernelLab(Explorable):
         )
 
     def _in_words(self) -> str:
-        place = f"row {self.row}, column {self.column}"
-        return f"Output pixel at {place}: {self.response()[self.row, self.column]:.3f}"
+        result = f"{self.response()[self.row, self.column]:.3f}".replace("-", "−")
+        place = self.strings["position"].format(row=self.row, column=self.column, result=result)
+        return f"{self.strings['result']}, {place}"
 
 
 def _numbers(name: str, value, shapes: list[tuple[int, ...]]):
@@ -206,9 +207,9 @@ def _mark(ax, row: int, column: int, size: int) -> None:
     ax.set_axis_off()
 
 
-def _write_kernel(ax, kernel: list[list[float]]) -> None:
+def _write_kernel(ax, kernel: list[list[float]], title: str) -> None:
     size = len(kernel)
-    ax.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5), aspect="equal", title="kernel")
+    ax.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5), aspect="equal", title=title)
     ax.set_xticks(np.arange(size + 1) - 0.5, labels=[])
     ax.set_yticks(np.arange(size + 1) - 0.5, labels=[])
     ax.grid(visible=True, color="0.8")

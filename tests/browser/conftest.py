@@ -1,6 +1,7 @@
 """Chromium for the browser tests: a page that tolerates no error, explorables without a kernel."""
 
 import base64
+import functools
 import os
 import re
 import shutil
@@ -166,18 +167,19 @@ def watch(page: Page, problems: list[str]) -> None:
 
 @pytest.fixture
 def mount(page):
-    """`mount(explorable, width=360)` puts an explorable on a page without a kernel."""
+    """`mount(explorable, width=360)` puts an explorable on the page, without a kernel."""
+    return functools.partial(mount_on, page)
 
-    def mount_one(explorable, *, width: int | None = None) -> Mounted:
-        if page.url == "about:blank" and not page.evaluate("'explorables' in window"):
-            page.set_content(BLANK)
-            page.add_script_tag(content=HOST)
-        given = exported(explorable) | {"width": width}
-        number = page.evaluate("given => mountExplorable(given)", given)
-        css_class = f".lm-{explorable.module_name.replace('_', '-')}"
-        return Mounted(page, number, page.locator("main > div").nth(number).locator(css_class))
 
-    return mount_one
+def mount_on(page: Page, explorable, *, width: int | None = None) -> Mounted:
+    """Put an explorable on a page, which is made blank before the first one."""
+    if not page.evaluate("'explorables' in window"):
+        page.set_content(BLANK)
+        page.add_script_tag(content=HOST)
+    given = exported(explorable) | {"width": width}
+    number = page.evaluate("given => mountExplorable(given)", given)
+    css_class = f".lm-{explorable.module_name.replace('_', '-')}"
+    return Mounted(page, number, page.locator("main > div").nth(number).locator(css_class))
 
 
 def exported(explorable) -> dict:

@@ -5,6 +5,7 @@ pytest tests/browser/test_explorable_arithmetic.py
 
 import importlib
 import pkgutil
+import re
 import statistics
 
 import numpy as np
@@ -12,7 +13,8 @@ import pytest
 from playwright.sync_api import expect
 
 import helpers.widgets
-from helpers.widgets import Explorable
+from helpers.widgets import Explorable, static_html
+from tests.browser.conftest import mount_on, watch
 
 BUDGET_MS = 50  # one update, with layout
 
@@ -138,10 +140,52 @@ def test_no_trait_is_left_out_of_the_view(name, mount):
     expect(mounted.root).to_have_text(mount(early).root.inner_text(), use_inner_text=True)
 
 
-def test_update_is_fast(name, mount, page, capsys):
+@pytest.mark.benchmark
+def test_update_is_fast(name, mount, page):
     mounted = mount(case(name).example())
     changes = case(name).changes(np.random.default_rng(0))
     median = statistics.median(page.evaluate(TIME_UPDATES, [mounted.number, changes]))
-    with capsys.disabled():
-        print(f"\n{name}: update: median {median:.1f} ms")
+    print(f"{name}: update: median {median:.1f} ms")
     assert median <= BUDGET_MS
+
+
+def test_static_picture_takes_over_in_print(name, mount, page):
+    """On screen it takes no room, yet a screen reader finds it."""
+    mounted = mount(case(name).example())
+    add_static_picture(page, name)
+    picture = page.locator(".lm-static img")
+    assert page.locator(".lm-static").evaluate("node => node.offsetWidth") <= 1
+    expect(picture).to_have_accessible_name(case(name).example().alt_text())
+    page.emulate_media(media="print")
+    expect(mounted.root).to_be_hidden()
+    assert picture.evaluate("node => node.offsetWidth") > 300
+
+
+def test_static_picture_shows_without_scripts(name, browser):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.set_content(static_html(case(name).example()))
+    assert page.locator(".lm-static img").bounding_box()["width"] > 300
+    assert page.locator(".lm-static").bounding_box()["width"] > 300
+    context.close()
+
+
+def add_static_picture(page, name: str) -> None:
+    script = """html => document.querySelector("main").insertAdjacentHTML("beforeend", html)"""
+    page.evaluate(script, static_html(case(name).example()))
+
+
+def test_touch_picks_a_pixel(browser, problems):
+    """A tap keeps the pixel; a swipe upwards scrolls the page and picks nothing."""
+    context = browser.new_context(viewport={"width": 360, "height": 700}, has_touch=True)
+    page = context.new_page()
+    watch(page, problems)
+    mounted = mount_on(page, case("kernel_lab").example())
+    picture = mounted.root.get_by_role("slider", name="Output")
+    picture.tap(position={"x": 100, "y": 100})
+    box = picture.bounding_box()
+    column = int(100 / box["width"] * 90) - 1
+    expect(picture).to_have_attribute("aria-valuetext", re.compile(rf"column {column}:"))
+    assert mounted.get("column") == column
+    assert picture.evaluate("node => getComputedStyle(node).touchAction") == "pan-y"
+    context.close()

@@ -122,7 +122,7 @@ def test_quiz_explains_a_wrong_and_a_right_answer(page, site):
 def test_launch_buttons_lead_to_this_notebook(page, site):
     page.goto(f"{site}/book/03_convolution.html")
     html = page.content()
-    colab = r"https://colab\.research\.google\.com/github/[\w.-]+/[\w.-]+/blob/main/book/"
+    colab = r"https://colab\.research\.google\.com/github/[\w.-]+/[\w.-]+/blob/v[\d.]+/book/"
     assert re.search(colab + r"03_convolution\.ipynb", html)
     download = page.locator("a.btn-download-source-button").get_attribute("href")
     answer = page.request.get(page.url.rsplit("/", 1)[0] + "/" + download)

@@ -39,6 +39,14 @@ def no_minus_one(size, kernel, stride, padding, dilation):
     return (size + 2 * padding - dilation * (kernel - 1)) // stride + 1
 
 
+def plus_one_inside(size, kernel, stride, padding, dilation):
+    return (size + 2 * padding - dilation * (kernel - 1)) // stride
+
+
+def no_settings(size, kernel, stride, padding, dilation):
+    return size - kernel + 1
+
+
 def rounded_up(size, kernel, stride, padding, dilation):
     return math.ceil((size + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1)
 
@@ -70,6 +78,8 @@ WRONG = {
         no_stride: "stride is ignored",
         no_plus_one: "the + 1 at the end is missing",
         no_minus_one: "the − 1 inside the division is missing",
+        plus_one_inside: "inside the division",
+        no_settings: "bring the three in",
         rounded_up: "rounded up",
         rounded_to_nearest: "to the nearest number",
         not_rounded: "divide with //",
