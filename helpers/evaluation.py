@@ -123,7 +123,8 @@ def expect(name: str, value: float, *, seeds: Sequence[float], broken: float) ->
     the mistake that the section warns of. Never use it on seconds: they belong to the machine.
 
     >>> expect("test accuracy", 0.91, seeds=[0.90, 0.91, 0.92, 0.91, 0.91], broken=0.10)
-    test accuracy: 0.91, expected 0.8817 to 0.9383 (mean ± 4 sd of 5 runs); broken it would be 0.1
+    test accuracy: 0.91
+    expected 0.8817 to 0.9383 (mean ± 4 sd of 5 runs); broken it would be 0.1
 
     Raises:
         AssertionError: the value is outside its band, and `BOOK_STRICT=1` (as in `make`).
@@ -134,7 +135,7 @@ def expect(name: str, value: float, *, seeds: Sequence[float], broken: float) ->
     limits = f"{low:.4g} to {high:.4g} (mean ± 4 sd of {len(seeds)} runs)"
     if not (broken < low or broken > high):
         raise ValueError(f"The band {limits} is too wide to tell: it holds broken={broken:.4g}.")
-    print(f"{name}: {value:.4g}, expected {limits}; broken it would be {broken:.4g}")
+    print(f"{name}: {value:.4g}\nexpected {limits}; broken it would be {broken:.4g}")
     if low <= value <= high:
         return
     if os.environ.get("BOOK_STRICT") == "1":

@@ -96,9 +96,13 @@ def tiny_book(folder, page: str):
     (folder / "book/index.md").write_text(page)
 
 
-def test_a_broken_link_fails_the_build_twice(tmp_path):
-    """Sphinx does not read an unchanged page again: a second build would pass in silence."""
-    tiny_book(tmp_path, "# A page\n\n[nowhere](missing.md) {cite:p}`xiao2017fashion`\n")
+@pytest.mark.parametrize("fault", ["[nowhere](missing.md)", "```{nothing}\n```"])
+def test_a_fault_fails_the_build_twice(tmp_path, fault):
+    """A dead link is found when a page is written, an unknown directive when it is read.
+
+    Sphinx does not read an unchanged page again: a second build would pass in silence.
+    """
+    tiny_book(tmp_path, f"# A page\n\n{fault}\n")
     for _ in range(2):
         with pytest.raises(SystemExit, match="The book did not build"):
             build.jupyter_book(tmp_path, *build.STRICT, source=tmp_path)

@@ -121,7 +121,7 @@ def strict(request, monkeypatch) -> bool:
 def test_expect_prints_value_band_and_broken_on_one_line(capsys, strict):
     expect("test accuracy", torch.tensor(0.91), seeds=RUNS, broken=0.1)
     assert capsys.readouterr().out == (
-        "test accuracy: 0.91, expected 0.8817 to 0.9383 (mean ± 4 sd of 5 runs); "
+        "test accuracy: 0.91\nexpected 0.8817 to 0.9383 (mean ± 4 sd of 5 runs); "
         "broken it would be 0.1\n"
     )
 

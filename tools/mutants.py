@@ -77,7 +77,7 @@ MUTANTS = [
            "*sorted(files)", "*sorted(files)[:0]", "tests/test_build.py -k a_change_runs"),
     Mutant("a second build after a failure passes", "tools/build.py",
            'shutil.rmtree(output / "_build/.doctrees", ignore_errors=True)', "pass",
-           "tests/test_build.py -k broken_link"),
+           "tests/test_build.py -k fails_the_build_twice"),
     Mutant("chapters may use the network", "tools/offline/sitecustomize.py",
            "socket.getaddrinfo = getaddrinfo", "pass", "tests/test_build.py -k network"),
     Mutant("any folder called helpers is taken for ours", "tools/template.ipynb",
