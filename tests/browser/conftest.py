@@ -159,7 +159,13 @@ def watch(page: Page, problems: list[str]) -> None:
     """Write down errors, failed requests and requests that leave this machine (and block those)."""
     page.on("console", lambda m: m.type == "error" and problems.append(f"console: {m.text}"))
     page.on("pageerror", lambda error: problems.append(f"uncaught: {error}"))
-    page.on("requestfailed", lambda r: problems.append(f"failed: {r.url} ({r.failure})"))
+    # A request that is cut off because the test goes on to another page is no failure.
+    page.on(
+        "requestfailed",
+        lambda r: (
+            r.failure == "net::ERR_ABORTED" or problems.append(f"failed: {r.url} ({r.failure})")
+        ),
+    )
     page.on("response", lambda r: r.status >= 400 and problems.append(f"{r.status}: {r.url}"))
     page.on("request", lambda r: OFF_SITE.match(r.url) and problems.append(f"off-site: {r.url}"))
     page.route(OFF_SITE, lambda route: route.abort())
