@@ -22,6 +22,9 @@ def setup(seed: int = 0) -> None:
 
     With `BOOK_WORKERS=n`, n chapters run side by side, and each takes its share of the cores:
     two processes with two threads each on two cores were measured three times slower.
+
+    Raises:
+        ValueError: `BOOK_WORKERS` is set to something else than a whole number from 1 on.
     """
     import numpy
     import torch
@@ -31,8 +34,10 @@ def setup(seed: int = 0) -> None:
     random.seed(seed)
     numpy.random.seed(seed)
     torch.manual_seed(seed)
-    workers = int(os.environ.get("BOOK_WORKERS", "1"))
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+    workers = os.environ.get("BOOK_WORKERS", "1")
+    if not workers.isdecimal() or int(workers) < 1:
+        raise ValueError(f"BOOK_WORKERS must be a whole number from 1 on, not {workers!r}.")
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // int(workers)))
     plotting.use_style()
 
 
@@ -46,6 +51,7 @@ def need(*packages: str) -> None:
 
     Raises:
         ModuleNotFoundError: a package is missing here.
+        ImportError: on Colab or Kaggle, pip could not install it beside what runs there.
     """
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if not missing:
@@ -56,7 +62,11 @@ def need(*packages: str) -> None:
             f"`{sys.executable} -m pip install {' '.join(missing)}` and run this cell again."
         )
     pip = [sys.executable, "-m", "pip", "install", "--quiet"]
-    subprocess.run([*pip, *missing, "-c", "/dev/stdin"], input=_pins(), text=True, check=True)
+    if subprocess.run([*pip, *missing, "-c", "/dev/stdin"], input=_pins(), text=True).returncode:
+        raise ImportError(
+            f"pip could not install {', '.join(missing)} beside the versions that run here: "
+            "its reason stands above; without a network there is no remedy but to connect."
+        )
     importlib.invalidate_caches()
 
 

@@ -83,6 +83,8 @@ MUTANTS = [
     Mutant("any folder called helpers is taken for ours", "tools/template.ipynb",
            "sys.path.insert(0, str(place))", "sys.path.append(str(place))",
            "tests/test_setup_cell.py -k own_folder"),
+    Mutant("on Colab a package may replace torch", "helpers/__init__.py",
+           ', "-c", "/dev/stdin"', "", "tests/test_setup.py -k never_replaces"),
     Mutant("the address changes in some places only", "tools/address.py",
            "zip(forms(old), forms(new), strict=True)",
            "list(zip(forms(old), forms(new), strict=True))[:1]",
