@@ -77,10 +77,11 @@ def test_all_places_name_the_same_address():
     for chapter in [*CHAPTERS, ROOT / "tools/template.ipynb"]:
         assert f'"{url}"' in tagged(read(chapter), "setup")[0].source
     name = url.rsplit("/", 1)[1]
-    for file in ("README.md", "book/index.md", "CONTRIBUTING.md"):
+    for file in ("README.md", "book/index.md", "book/install.md", "CONTRIBUTING.md"):
         text = (ROOT / file).read_text(encoding="utf-8")
         owners = re.findall(rf"github(?:\.com|/blob)?/([\w.-]+)/{name}", text)
         assert set(owners) <= {path.split("/")[0]}, file
+    assert f"git clone {url}\n" in (ROOT / "book/install.md").read_text(encoding="utf-8")
 
 
 def test_one_command_changes_the_address_everywhere(tmp_path):
