@@ -220,4 +220,7 @@ def _mean_and_spread(metric: str, values: Sequence[float]) -> str:
     mean, spread = statistics.fmean(values), statistics.stdev(values)
     if metric.endswith("accuracy"):
         return f"{100 * mean:.2f} % ± {100 * spread:.2f}"
-    return f"{mean:.4g} ± {spread:.2g}"
+    if mean >= 100:  # 12,345 reads better than 1.234e+04
+        return f"{mean:,.0f}" + (f" ± {spread:,.0f}" if spread else "")
+    # A count comes out the same for every seed.
+    return f"{mean:.4g}" + (f" ± {spread:.2g}" if spread else "")

@@ -185,6 +185,13 @@ def test_a_record_is_shown_as_mean_and_deviation_with_its_origin():
         assert origin in text
 
 
+def test_a_count_is_written_as_one_and_a_large_number_in_full(monkeypatch):
+    """Counts are the same for every seed, so ± 0 says nothing."""
+    rows = {"a": {"count": [0.78] * 5, "ratio": [12000.0, 12001, 12002, 12003, 12004]}}
+    monkeypatch.setattr(evaluation, "record", lambda name: {**LOADED, "rows": rows})
+    assert repr(show_record("x")).splitlines()[1].split() == ["a", "0.78", "12,002", "±", "2"]
+
+
 @pytest.mark.usefixtures("loaded")
 def test_a_record_in_html_says_the_same_and_is_escaped():
     table = show_record("x", {"loss": "loss (nats)"})

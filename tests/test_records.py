@@ -70,6 +70,8 @@ def test_the_cheap_row_comes_out_again_with_another_seed(name):
     assert (benchmark.CHEAP, list(benchmark.SEEDS)) == (loaded["cheap"], loaded["seeds"])
     again = benchmark.ROWS[benchmark.CHEAP](max(benchmark.SEEDS) + 1)
     for metric, value in again.items():
+        if metric.startswith("time"):  # never a bound on seconds: they belong to the machine
+            continue
         low, high = band(loaded["rows"][benchmark.CHEAP][metric])
         assert low <= value <= high, f"{metric} is {value}"
 
