@@ -112,6 +112,31 @@ def show_images(
     return grid
 
 
+def tile(images: torch.Tensor, *, columns: int, limit: float, zoom: int = 16) -> np.ndarray:
+    """Draw values around 0 as one picture of coloured squares: a frame of `FramePlayer`.
+
+    `images` is `(n, height, width)`; -limit is blue, 0 white and limit red, as in `show_images`.
+    Returns uint8 `(height, width, 3)`, `zoom` pixels for each value and as many between two images.
+
+    >>> tile(torch.randn(32, 3, 3), columns=8, limit=3.0).shape
+    (240, 528, 3)
+
+    Raises:
+        ValueError: not `(n, height, width)` with n > 0, or a limit that is not positive.
+    """
+    if images.ndim != 3 or images.numel() == 0 or not limit > 0:
+        came = f"{tuple(images.shape)} and limit={limit}"
+        raise ValueError(f"Expected images (n, height, width) and a limit above 0, not {came}.")
+    values = np.asarray(images.detach(), dtype=float)
+    n, height, width = values.shape
+    colours = matplotlib.colormaps["RdBu_r"](values / (2 * limit) + 0.5, bytes=True)[..., :3]
+    sheet = np.full((-(-n // columns) * (height + 1) - 1, columns * (width + 1) - 1, 3), 255)
+    for i, picture in enumerate(colours):
+        top, left = i // columns * (height + 1), i % columns * (width + 1)
+        sheet[top : top + height, left : left + width] = picture
+    return sheet.astype(np.uint8).repeat(zoom, axis=0).repeat(zoom, axis=1)
+
+
 def _grid(pictures: list[np.ndarray], columns: int, titled: bool) -> tuple[Figure, list[Axes]]:
     """A figure with a place for each picture, and some empty ones at its end."""
     rows, columns = math.ceil(len(pictures) / columns), min(columns, len(pictures))

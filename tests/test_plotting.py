@@ -16,7 +16,7 @@ from matplotlib import pyplot as plt
 from numpy.testing import assert_allclose
 
 from helpers import plotting
-from helpers.plotting import FACE, INK, PALETTE, annotate_matrix, contrast, show_images
+from helpers.plotting import FACE, INK, PALETTE, annotate_matrix, contrast, show_images, tile
 
 settings.register_profile("book", deadline=None, print_blob=True)
 settings.load_profile("book")
@@ -204,3 +204,33 @@ def test_annotate_matrix_refuses_what_does_not_fit(matrix, message):
     axes = show_images([torch.rand(2, 2)])[0]
     with pytest.raises(ValueError, match=message):
         annotate_matrix(axes, matrix)
+
+
+def test_a_tile_shows_every_value_in_its_place_with_the_colours_of_show_images():
+    images = torch.linspace(-2, 2, 5 * 2 * 3).reshape(5, 2, 3)
+    sheet = tile(images, columns=3, limit=2.0, zoom=4)
+    assert sheet.shape == (4 * (2 + 1 + 2), 4 * (3 + 1 + 3 + 1 + 3), 3)
+    assert sheet.dtype == np.uint8
+    shown = show_images(images, columns=3, diverging=True)
+    for i, axes in enumerate(shown):
+        colours = axes.images[0].to_rgba(drawn(axes), bytes=True)[..., :3]
+        top, left = 4 * 3 * (i // 3), 4 * 4 * (i % 3)
+        for row, column in itertools.product(range(8), range(12)):
+            pixel = sheet[top + row, left + column]
+            assert_allclose(pixel, colours[row // 4, column // 4], atol=1)
+    assert (sheet[8:12] == 255).all()  # white between the rows of images
+    assert (sheet[12:, 32:] == 255).all()  # and where there is no image
+
+
+@pytest.mark.parametrize(
+    ("images", "limit"),
+    [
+        (torch.rand(3, 3), 1.0),
+        (torch.rand(0, 3, 3), 1.0),
+        (torch.rand(1, 3, 3), 0.0),
+        (torch.rand(1, 3, 3), float("nan")),
+    ],
+)
+def test_tile_refuses_what_it_cannot_draw(images, limit):
+    with pytest.raises(ValueError, match=r"Expected images \(n, height, width\) and a limit"):
+        tile(images, columns=1, limit=limit)
