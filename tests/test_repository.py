@@ -134,8 +134,8 @@ def test_code_is_linted_and_formatted(command):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("version", ["3.12", "3.13"])
-def test_pinned_set_resolves_for_newer_pythons(version):
+@pytest.mark.parametrize("version", ["3.11.0", "3.12", "3.13"])
+def test_pinned_set_resolves_for_the_oldest_and_newer_pythons(version):
     """A dry run: nothing is downloaded but the packages' own lists of needs."""
     uv = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--no-header"]
     files = ["--constraint", "constraints.txt", "requirements.txt"]
