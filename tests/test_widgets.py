@@ -12,7 +12,16 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from helpers.widgets import FramePlayer, KernelLab, base, show, static_html
+from helpers.widgets import (
+    Broadcasting,
+    FramePlayer,
+    KernelLab,
+    ReceptiveField,
+    SlidingWindow,
+    base,
+    show,
+    static_html,
+)
 from helpers.widgets.base import Explorable
 
 COMMENT = re.compile(r"^\s*/\*\*.*?\*/|(?<!\S)// [^\n]*", re.DOTALL | re.MULTILINE)
@@ -30,7 +39,13 @@ def player(count: int = 5, **given) -> FramePlayer:
     return FramePlayer(frames, [f"step {i}" for i in range(count)], **{"alt": ALT} | given)
 
 
-MAKERS = {"kernel_lab": lambda: KernelLab({"dots": photo()}), "frame_player": player}
+MAKERS = {
+    "broadcasting": Broadcasting,
+    "frame_player": player,
+    "kernel_lab": lambda: KernelLab({"dots": photo()}),
+    "receptive_field": lambda: ReceptiveField([(3, 1, 1)] * 3),
+    "sliding_window": lambda: SlidingWindow(photo()[:8, :8]),
+}
 
 
 @pytest.fixture(params=MAKERS)
@@ -126,6 +141,7 @@ def test_wrong_pictures_are_refused(images, error, message):
         ("bias", float("inf"), "bias should be one finite number .*got inf"),
         ("bias", [1.0], r"got shape \(1,\)"),
         ("row", -1, "row should be a whole number from 0 on; got -1"),
+        ("row", None, "row should be a whole number from 0 on; got None"),
         ("column", 1.5, "column should be .*got 1.5"),
         ("mode", "auto", "mode should be one of clip, signed; got 'auto'"),
         ("image_name", "dog", "image_name should be one of dots; got 'dog'"),

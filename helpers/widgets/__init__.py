@@ -7,7 +7,19 @@ One explorable is one class in NAME.py (what it holds) and one module NAME.js (h
 """
 
 from helpers.widgets.base import Explorable, show, static_html
+from helpers.widgets.broadcasting import Broadcasting
 from helpers.widgets.frame_player import FramePlayer
 from helpers.widgets.kernel_lab import KernelLab
+from helpers.widgets.receptive_field import ReceptiveField
+from helpers.widgets.sliding_window import SlidingWindow
 
-__all__ = ["Explorable", "FramePlayer", "KernelLab", "show", "static_html"]
+__all__ = [
+    "Broadcasting",
+    "Explorable",
+    "FramePlayer",
+    "KernelLab",
+    "ReceptiveField",
+    "SlidingWindow",
+    "show",
+    "static_html",
+]

@@ -49,7 +49,7 @@ class FramePlayer(Explorable):
     labels = traitlets.List().tag(sync=True)
     alt = traitlets.Unicode().tag(sync=True)
     seconds = traitlets.Float(0.25).tag(sync=True)
-    frame = traitlets.Any(0).tag(sync=True)
+    frame = traitlets.TraitType(0).tag(sync=True)
 
     def __init__(
         self, frames, labels: Sequence[str], *, alt: str, frame=None, seconds=0.25, strings=None

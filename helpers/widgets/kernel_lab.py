@@ -82,10 +82,10 @@ class KernelLab(Explorable):
     sources = traitlets.List().tag(sync=True)
     pixels = traitlets.Bytes().tag(sync=True)
     image_name = traitlets.Unicode().tag(sync=True)
-    kernel = traitlets.Any().tag(sync=True)
-    bias = traitlets.Any(0.0).tag(sync=True)
-    row = traitlets.Any(0).tag(sync=True)
-    column = traitlets.Any(0).tag(sync=True)
+    kernel = traitlets.TraitType().tag(sync=True)
+    bias = traitlets.TraitType(0.0).tag(sync=True)
+    row = traitlets.TraitType(0).tag(sync=True)
+    column = traitlets.TraitType(0).tag(sync=True)
     mode = traitlets.Unicode("clip").tag(sync=True)
 
     def __init__(self, images, kernel=None, position=None, *, bias=0.0, strings=None) -> None:
