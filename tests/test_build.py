@@ -138,7 +138,10 @@ def test_a_notebook_that_was_not_executed_before_fails_the_build(tmp_path):
 def test_an_unknown_chapter_is_named_with_the_known_ones():
     command = [sys.executable, "-m", "tools.build", "--only", "99_nothing"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert "There is no book/99_nothing.ipynb. Chapters: 03_convolution" in result.stderr
+    assert (
+        "There is no book/99_nothing.ipynb. Chapters: 00_prerequisites, 03_convolution"
+        in result.stderr
+    )
 
 
 def test_make_chapter_starts_one_and_never_overwrites(tmp_path):
