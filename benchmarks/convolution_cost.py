@@ -90,9 +90,9 @@ METHODS: dict[str, tuple[Callable[..., Tensor], Callable[[Layer], tuple[float, f
     "PyTorch": (conv2d, count_library),
 }
 LAYERS = {
-    "3×3, 1 to 32 channels, 28×28": Layer(4, 1, 32, 3, 28),  # the article's layer
-    "3×3, 32 to 64 channels, 26×26": Layer(4, 32, 64, 3, 26),
-    "31×31, 4 to 4 channels, 128×128": Layer(1, 4, 4, 31, 128),
+    "4 images 28×28, 3×3, 1 to 32 channels": Layer(4, 1, 32, 3, 28),  # the article's layer
+    "4 images 26×26, 3×3, 32 to 64 channels": Layer(4, 32, 64, 3, 26),
+    "1 image 128×128, 31×31, 4 to 4 channels": Layer(1, 4, 4, 31, 128),
 }
 
 
@@ -131,7 +131,7 @@ ROWS = {
     for layer in LAYERS
     for method in METHODS
 }
-CHEAP = "3×3, 1 to 32 channels, 28×28: unfold"
+CHEAP = "4 images 28×28, 3×3, 1 to 32 channels: unfold"
 SEEDS = range(5)
 
 if __name__ == "__main__":
