@@ -44,7 +44,7 @@ records: setup
 bench: book
 	$(RUN) pytest -q -s -m benchmark
 
-# Break the project in some twenty places, one at a time: a named test must turn red each time.
+# Break the project in some forty places, one at a time: a named test must turn red each time.
 mutants: book
 	$(RUN) tools.mutants
 

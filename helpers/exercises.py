@@ -57,8 +57,8 @@ def check(name: str, answer: Any) -> None:
     `name` is chapter and exercise, `answer` what the stub cell defines. Nothing is raised for a
     wrong answer, so that the chapter runs on; errors in the reader's code are printed as well.
 
-    >>> check("03.output_size", output_size)
-    03.output_size: not attempted yet (the answer is None: does it end in `return`?).
+    >>> check("03.same_padding", same_padding)
+    03.same_padding: not attempted yet (the answer is None: does it end in `return`?).
 
     Raises:
         ValueError: there is no exercise of this name.
@@ -80,7 +80,7 @@ def exercise_names() -> list[str]:
     """List every exercise that has a check.
 
     >>> exercise_names()
-    ['03.output_size']
+    ['03.count_layer', '03.even_blur', ...]
     """
     return [
         f"{chapter.removeprefix('ch')}.{exercise}"
@@ -161,8 +161,8 @@ def random_cases(count: int, **ranges: tuple[int, int]) -> list[dict[str, int]]:
 def call_text(answer: Callable, inputs: Mapping[str, Any]) -> str:
     """Write a call as the reader would type it.
 
-    >>> call_text(output_size, {"size": 28, "kernel": 3})
-    'output_size(size=28, kernel=3)'
+    >>> call_text(same_padding, {"kernel": 3, "dilation": 2})
+    'same_padding(kernel=3, dilation=2)'
     """
     arguments = ", ".join(f"{name}={value!r}" for name, value in inputs.items())
     return f"{getattr(answer, '__name__', 'answer')}({arguments})"
