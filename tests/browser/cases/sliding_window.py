@@ -243,10 +243,15 @@ def _listed(numbers: list[int]) -> str:
 
 def _expect_box(grid: Locator, image: Tensor, row: float, column: float, size: int) -> None:
     """The outline stands where the cells are, in pixels of the screen."""
-    frame, box = grid.bounding_box(), grid.locator(".lm-mark").bounding_box()
-    cell = frame["width"] / (image.shape[1] + FRAME)
-    left, top = frame["x"] + (column + FRAME / 2) * cell, frame["y"] + (row + FRAME / 2) * cell
-    found = [box[side] for side in ("x", "y", "width", "height")]
+    # Both at one moment: a page may still be scrolling to what has the focus.
+    frame, found = grid.evaluate(
+        """node => [node, node.querySelector(".lm-mark")].map((part) => {
+            const box = part.getBoundingClientRect();
+            return [box.x, box.y, box.width, box.height];
+        })"""
+    )
+    cell = frame[2] / (image.shape[1] + FRAME)
+    left, top = frame[0] + (column + FRAME / 2) * cell, frame[1] + (row + FRAME / 2) * cell
     np.testing.assert_allclose(found, [left, top, size * cell, size * cell], atol=0.1)
 
 
