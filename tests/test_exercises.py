@@ -110,6 +110,19 @@ def test_an_answer_that_raises_is_told_which_call_failed_and_how(capsys, name):
     assert "raised ZeroDivisionError: division by zero." in text
 
 
+def refuses_with_another_error(kernel):
+    try:
+        return answers("03.separate")[0](kernel)
+    except ValueError:
+        raise RuntimeError("no") from None
+
+
+def test_an_error_of_another_kind_than_asked_for_stops_nothing(capsys):
+    text = printed(capsys, "03.separate", refuses_with_another_error)
+    assert "raised RuntimeError: no, and no column" in text
+    assert "raise a ValueError" in text
+
+
 @pytest.mark.parametrize("answer", [26, "26", [26]])
 def test_an_answer_that_is_no_function_is_told_so(capsys, answer):
     text = printed(capsys, "03.same_padding", answer)

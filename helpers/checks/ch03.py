@@ -271,13 +271,15 @@ def _mistake_in_parts(product: Tensor, kernel: Tensor) -> str:
 
 
 def _check_refusal(answer: Any, kernel: Tensor) -> None:
+    what = call_text(answer, {"kernel": kernel})
     try:
-        result = answer(kernel)
+        what += f" gave {answer(kernel)!r}"
     except ValueError:
         return
-    call = call_text(answer, {"kernel": kernel})
+    except Exception as error:
+        what += f" raised {type(error).__name__}: {error}"
     raise Wrong(
-        f"{call} gave {result!r}, and no column times row gives this kernel. "
+        f"{what}, and no column times row gives this kernel. "
         "Hint: raise a ValueError where a second singular value is not 0."
     )
 

@@ -23,10 +23,10 @@ SHARED = Path(__file__).parent
 # Screen readers find the picture while the explorable is on screen; in print and without JavaScript
 # it takes its place. The style travels along: Colab and JupyterLab load no stylesheet of ours.
 STATIC_STYLE = """<style>
-.lm-static { margin: -1px; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-@media print { .lm-static { margin: 0; width: auto; height: auto; clip-path: none; } }
+.lm-static { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+@media print { .lm-static { position: static; width: auto; height: auto; clip-path: none; } }
 </style><noscript><style>
-.lm-static { margin: 0; width: auto; height: auto; clip-path: none; }
+.lm-static { position: static; width: auto; height: auto; clip-path: none; }
 </style></noscript>"""
 
 

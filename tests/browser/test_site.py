@@ -56,6 +56,18 @@ def test_formulas_are_typeset(page, site):
     expect(page.locator("mjx-container").first).to_be_visible()
 
 
+def test_tab_key_stops_at_controls_only(page, site):
+    """Not at each of a hundred formulas, which screen readers find as MathML, nor at a picture
+    that is not on screen."""
+    page.goto(f"{site}/book/03_convolution.html")
+    expect(page.locator("mjx-container").first).to_be_attached()
+    page.wait_for_load_state("networkidle")
+    stops = page.locator("article [tabindex='0']")
+    assert stops.filter(has=page.locator(".lm-static, mjx-assistive-mml")).count() == 0
+    assert page.locator("mjx-container[tabindex='0']").count() == 0
+    assert page.locator("mjx-assistive-mml").count() == page.locator("mjx-container").count() > 50
+
+
 @pytest.mark.parametrize("name", EXPLORABLES)
 def test_explorable_on_the_site_shows_the_right_numbers(page, site, name):
     """Without a kernel, from its saved state: operated by keyboard and pointer, against torch."""
