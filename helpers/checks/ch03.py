@@ -105,7 +105,12 @@ def _same_numbers(result: Any, wanted: Any) -> bool:
     if isinstance(result, Tensor):
         result = result.tolist()
     numbers = tuple(result) if isinstance(result, (tuple, list)) else result
-    return type(numbers) is type(wanted) and numbers == wanted
+    same = type(numbers) is type(wanted) and numbers == wanted
+    return same and _floats(numbers) == _floats(wanted)  # 1.0 == 1, but is no size
+
+
+def _floats(numbers: Any) -> list[bool]:
+    return [isinstance(n, float) for n in (numbers if isinstance(numbers, tuple) else [numbers])]
 
 
 def _same_tensor(result: Any, wanted: Tensor) -> bool:
@@ -151,6 +156,10 @@ PADDING_MISTAKES = [
     (
         lambda **c: _halves(c["dilation"] * c["kernel"]),
         "count the gaps between the cells, kernel − 1, and not the kernel cells.",
+    ),
+    (
+        lambda **c: tuple(map(float, _halves(_missing(**c)))),
+        "the values are right, but they are floats, which torch does not take as sizes: give ints.",
     ),
     (
         lambda **c: (_missing(**c) / 2, _missing(**c) / 2),
@@ -333,6 +342,10 @@ COUNTS = [
             (_weights(**c) + c["out_channels"]) * _area(**c),
         ),
         "adding the bias is not counted as a multiply-add.",
+    ),
+    (
+        lambda **c: tuple(map(float, _miscount()(**c))),
+        "the values are right, but counts are whole numbers: divide with // instead of /.",
     ),
     (
         lambda **c: _miscount()(**c)[::-1],

@@ -44,6 +44,10 @@ def padding_as_float(kernel, dilation):
     return (dilation * (kernel - 1) / 2,) * 2
 
 
+def padding_right_as_float(kernel, dilation):
+    return tuple(float(n) for n in padding(kernel, dilation))
+
+
 def padding_nearly_right(kernel, dilation):
     return (0, 0) if dilation == 4 else padding(kernel, dilation)
 
@@ -222,6 +226,11 @@ def count_with_bias_added(*case):
     return parameters, operations + case[1] * case[3] * case[4]
 
 
+def count_as_float(in_channels, out_channels, kernel, rows, columns, groups):
+    weights = in_channels / groups * out_channels * kernel**2
+    return weights + out_channels, weights * rows * columns
+
+
 def count_of_nothing(*case):
     return 1, 1
 
@@ -270,6 +279,7 @@ WRONG = {
         padding_sum_without_dilation: "one number stands for two",
         padding_by_cells: "not the kernel cells",
         padding_as_float: "divide with //",
+        padding_right_as_float: "they are floats",
         padding_nearly_right: "on paper",
     },
     "03.shift_kernel": {
@@ -311,6 +321,7 @@ WRONG = {
         count_one_position: "at every position",
         count_turned_round: "parameters first",
         count_with_bias_added: "not counted as a multiply-add",
+        count_as_float: "counts are whole numbers",
         count_of_nothing: "on paper",
     },
     "03.input_gradient": {
