@@ -50,7 +50,8 @@ def unit_floats(images: Tensor) -> Tensor:
 def predict(model: nn.Module, images: Tensor, batch_size: int = 1000) -> Tensor:
     """Compute logits `(n, classes)` for images `(n, channels, height, width)`, without gradients.
 
-    The model runs in evaluation mode and is given back in the mode it came in.
+    The model runs in evaluation mode and is given back in the mode it came in. It may be on another
+    device than the images; the logits come back to theirs.
 
     >>> predict(ArticleCNN(), torch.zeros(7, 1, 28, 28)).shape
     torch.Size([7, 10])
@@ -64,9 +65,16 @@ def predict(model: nn.Module, images: Tensor, batch_size: int = 1000) -> Tensor:
     model.eval()
     try:
         with torch.no_grad():
-            return torch.cat([model(unit_floats(batch)) for batch in images.split(batch_size)])
+            device = device_of(model)
+            parts = [model(unit_floats(batch.to(device))) for batch in images.split(batch_size)]
+            return torch.cat(parts).to(images.device)
     finally:
         model.train(was_training)
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """The device that a model's weights are on; the CPU if it has none."""
+    return next((w.device for w in model.parameters()), torch.device("cpu"))
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> float:

@@ -18,11 +18,13 @@ HELPERS = ROOT / "helpers"
 RANKS = [
     ["assets"],
     ["data", "text", "audio"],
-    ["models", "optim", "training", "generation"],
+    ["models", "optim", "checkpoints", "progress"],
+    ["runs"],
+    ["training", "generation"],
     ["finetuning"],
 ]
 APART = {"evaluation", "plotting", "exercises", "widgets", "checks"}
-BUILDERS = {"models", "optim", "training", "generation", "finetuning"}
+BUILDERS = {"models", "optim", "checkpoints", "runs", "training", "generation", "finetuning"}
 
 
 def modules() -> list[Path]:

@@ -41,7 +41,8 @@ def weights(network: nn.Module) -> torch.Tensor:
 
 def test_fit_learns_and_returns_the_loss_of_every_step():
     network = model()
-    losses = fit(network, *stripes(), epochs=5, batch_size=10, max_lr=0.05, generator=seeded())
+    history = fit(network, *stripes(), epochs=5, batch_size=10, max_lr=0.05, generator=seeded())
+    losses = history.losses
     assert len(losses) == 5 * math.ceil(64 / 10)
     assert losses[-1] < losses[0] / 2
     assert not network.training
@@ -132,8 +133,8 @@ class InterruptedAtStep(nn.Module):
 def test_an_interrupted_training_keeps_what_was_learned_and_says_so(capsys):
     network = InterruptedAtStep(4)
     before = weights(network)
-    losses = fit(network, *stripes(), **SETTINGS, generator=seeded())
-    assert len(losses) == 3
+    history = fit(network, *stripes(), **SETTINGS, generator=seeded())
+    assert len(history.losses) == 3
     assert not torch.equal(weights(network), before)
     assert not network.training
     assert "Stopped after 3 steps; the model keeps what it has learned." in capsys.readouterr().out
