@@ -12,7 +12,9 @@ WITH_TOTAL = (
 WITHOUT_TOTAL = "{desc}: {n_fmt} [{elapsed}, {rate_fmt}{postfix}]"
 
 
-def progress(iterable: Iterable, description: str, total: int | None = None) -> tqdm:
+def progress(
+    iterable: Iterable, description: str, total: int | None = None, *, quiet: bool = False
+) -> tqdm:
     """Iterate with a text progress line on stdout that leaves one final line.
 
     Where nobody watches (a built page, a log file) only the final line is written. The bar's own
@@ -21,7 +23,7 @@ def progress(iterable: Iterable, description: str, total: int | None = None) -> 
     >>> for step in progress(range(100), "training"): ...
     training: 100% |####################| 100/100 [00:00, 9000it/s]
 
-    `total` is needed for a percentage when the iterable has no length.
+    `total` is needed for a percentage when the iterable has no length. With `quiet`, no line.
     """
     if total is None and hasattr(iterable, "__len__"):
         total = len(iterable)
@@ -33,6 +35,7 @@ def progress(iterable: Iterable, description: str, total: int | None = None) -> 
         mininterval=0.5,  # seconds between two drawings
         ascii=" #",  # the same on every page and terminal
         bar_format=WITHOUT_TOTAL if total is None else WITH_TOTAL,
+        disable=quiet,
     )
 
 

@@ -42,6 +42,7 @@ def fit(
     callbacks: Sequence[Callable[[History], bool | None]] = (),
     checkpoints: str | Path | None = None,
     checkpoint_every: int | None = None,
+    quiet: bool = False,
 ) -> History:
     """Train a classifier on shuffled batches, and return its losses. The model changes in place.
 
@@ -83,7 +84,7 @@ def fit(
         run.resume(checkpoints, epochs, batch_size, _fingerprint(images, labels))
     model.train()
     try:
-        with progress(range(run.step, steps), "training") as bar:
+        with progress(range(run.step, steps), "training", quiet=quiet) as bar:
             for _ in bar:
                 if run.ended:
                     break
