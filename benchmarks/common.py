@@ -110,7 +110,7 @@ def processor() -> str:
 
 
 def code_sha256(module: str, root: Path = ROOT) -> str:
-    """Hash the code of a benchmark and of every `helpers` module that it imports, directly or not.
+    """Hash the code of a benchmark and of all `helpers` and other benchmarks that it imports.
 
     Comments, docstrings and layout do not count: they cannot change a result.
     """
@@ -132,7 +132,8 @@ def _sources(module: str, root: Path) -> dict[str, ast.Module]:
         found[name] = ast.parse(path.read_text(encoding="utf-8"))
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         # Not `helpers` itself: it sets up notebooks, which a benchmark has no use for.
-        waiting += [n for n in _imports(found[name], package) if n.startswith("helpers.")]
+        used = [n for n in _imports(found[name], package) if n != __name__]
+        waiting += [n for n in used if n.startswith(("helpers.", "benchmarks."))]
     return found
 
 

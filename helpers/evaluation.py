@@ -170,18 +170,25 @@ def record(name: str) -> dict:
     return json.loads(files[name].read_text(encoding="utf-8"))
 
 
-def show_record(name: str, columns: Mapping[str, str] | None = None) -> "RecordTable":
+def show_record(
+    name: str, columns: Mapping[str, str] | None = None, *, only: str = ""
+) -> "RecordTable":
     """Return a record as a table of mean ± sd, with its date, machine and command under it.
 
     `columns` maps a metric to its heading, and chooses and orders the metrics; all by default.
-    Metrics whose name ends in "accuracy" are shown in percent.
+    Metrics whose name ends in "accuracy" are shown in percent. `only` keeps the rows whose label
+    begins with it, and takes it off the label.
 
     >>> show_record("article_cnn", {"test_accuracy": "test accuracy"})
 
     Raises:
-        ValueError: no such record, or no such metric in it.
+        ValueError: no such record, or no such metric or row in it.
     """
     loaded = record(name)
+    rows = {k.removeprefix(only): row for k, row in loaded["rows"].items() if k.startswith(only)}
+    if not rows:
+        raise ValueError(f"No row of record {name!r} begins with {only!r}: {list(loaded['rows'])}.")
+    loaded = {**loaded, "rows": rows}
     known = list(next(iter(loaded["rows"].values())))
     columns = dict(columns) if columns else {metric: metric.replace("_", " ") for metric in known}
     unknown = sorted(set(columns) - set(known))

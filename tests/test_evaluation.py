@@ -208,5 +208,14 @@ def test_an_unknown_metric_is_refused():
         show_record("x", {"f1": "F1"})
 
 
+@pytest.mark.usefixtures("loaded")
+def test_a_group_of_rows_is_shown_without_its_name():
+    table = show_record("x", only="lr ")
+    assert [row[0] for row in table.body] == ["< 0.1"]
+    assert len(show_record("x").body) == 2  # and the record itself stays whole
+    with pytest.raises(ValueError, match=r"No row .* begins with 'eps'.*lr < 0.1"):
+        show_record("x", only="eps")
+
+
 def test_the_book_s_own_record_can_be_shown():
     assert "article_cnn" in repr(show_record("article_cnn"))
