@@ -11,7 +11,6 @@
 import hashlib
 import io
 import os
-import pickle
 import re
 import warnings
 from collections.abc import Mapping
@@ -37,11 +36,13 @@ def save_checkpoint(folder: str | Path, step: int, state: Mapping) -> Path:
     PosixPath('run/step-000120-9f86d081884c7d65.pt')
 
     Raises:
-        CheckpointError: the file cannot be written; those of before stay as they are.
+        CheckpointError: the file cannot be written, or could not be read again; those of before
+            stay as they are.
     """
     folder, buffer = Path(folder), io.BytesIO()
     torch.save(dict(state), buffer)
     content = buffer.getvalue()
+    _read(content, f"The checkpoint of step {step}")  # better now than when it is needed
     path = folder / f"step-{step:06d}-{_digest(content)}.pt"
     draft = folder / ".draft"  # one name for all: what a killed run leaves is overwritten
     try:
@@ -56,7 +57,8 @@ def save_checkpoint(folder: str | Path, step: int, state: Mapping) -> Path:
             f"The checkpoint of step {step} cannot be written to {folder}: {error}. "
             "Earlier checkpoints are untouched; free some space or name another folder."
         ) from error
-    for old in checkpoints_in(folder)[KEPT:]:
+    # A newer one is damaged, since the run went back behind it: it must not count as kept.
+    for old in [path for path in checkpoints_in(folder) if step_of(path) <= step][KEPT:]:
         old.unlink(missing_ok=True)
     return path
 
@@ -85,13 +87,7 @@ def load_checkpoint(path: str | Path) -> dict:
             f"The checkpoint {path} is damaged: its SHA-256 begins with {_digest(content)}. "
             "Delete it and use the one before it."
         )
-    try:
-        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        raise CheckpointError(
-            f"The checkpoint {path} holds something else than tensors, numbers, texts, lists "
-            "and dicts, and is not opened."
-        ) from error
+    return _read(content, f"The checkpoint {path}")
 
 
 def latest_checkpoint(folder: str | Path) -> tuple[Path, dict] | None:
@@ -135,8 +131,11 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     >>> load_weights(model, load_checkpoint(path)["model"])
 
     Raises:
+        TypeError: not a dict of tensors.
         ValueError: a tensor is missing, unknown to the model, or of another shape.
     """
+    if not isinstance(weights, Mapping) or not all(map(torch.is_tensor, weights.values())):
+        raise TypeError("Weights must be a dict of tensors, such as model.state_dict().")
     own = model.state_dict()
     problems = [f"{name} is missing" for name in own if name not in weights]
     problems += [f"{name} is unknown to the model" for name in weights if name not in own]
@@ -155,6 +154,19 @@ def _is(folder: Path) -> bool:
     if folder.exists() and not folder.is_dir():
         raise CheckpointError(f"{folder} is a file; checkpoints need a folder.")
     return folder.is_dir()
+
+
+def _read(content: bytes, what: str) -> dict:
+    try:
+        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        if not isinstance(state, dict):
+            raise TypeError(f"expected a dict, not {type(state).__name__}")
+    except Exception as error:  # foreign bytes raise anything from KeyError to struct.error
+        raise CheckpointError(
+            f"{what} holds something else than tensors, numbers, texts, lists and dicts, and is "
+            "not opened."
+        ) from error
+    return state
 
 
 def _digest(content: bytes) -> str:

@@ -5,7 +5,8 @@
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from helpers.arguments import check_logits
 from helpers.checkpoints import (
+    CheckpointError,
     checkpoints_in,
     latest_checkpoint,
     load_weights,
@@ -70,19 +73,21 @@ class Run:
         """One step: the loss of a batch, its gradient, and a move of all weights."""
         rows = self._next_rows(len(images), batch_size)
         device = device_of(self.model)
-        logits = self.model(unit_floats(images[rows].to(device)))
-        if self.step == 0:
-            _check_logits(logits, rows, labels)
-        loss = self.loss_fn(logits, labels[rows].to(device))
+        with _buffers_kept(self.model, on_error=self.step == 0):
+            logits = self.model(unit_floats(images[rows].to(device)))
+            if self.step == 0:
+                check_logits(logits, len(rows), labels)
+            loss = self.loss_fn(logits, labels[rows].to(device))
         self._check_finite(loss.item())
         self.optimizer.zero_grad()
         loss.backward()
         if self.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
-        self.history.lrs.append(self.optimizer.param_groups[0]["lr"])
+        lr = float(self.optimizer.param_groups[0]["lr"])
         self.optimizer.step()
         if self.scheduler is not None:
             self.scheduler.step()
+        self.history.lrs.append(lr)
         self.history.losses.append(loss.item())
 
     def _next_rows(self, n: int, batch_size: int) -> Tensor:
@@ -92,22 +97,31 @@ class Run:
         self.position += batch_size
         return self.order[self.position - batch_size : self.position]
 
-    def _check_finite(self, loss: float) -> None:
-        if math.isfinite(loss):
-            return
+    def _check_finite(self, loss: float, what: str = "loss") -> None:
+        if not math.isfinite(loss):
+            raise DivergedError(
+                f"The {what} is {loss} after {self.step} steps. Last good checkpoint: "
+                f"{self._last_good()}. Try a smaller learning rate, a warm-up or clip_norm."
+            )
+
+    def _last_good(self) -> Path | str:
+        """The newest checkpoint that is sound, and older than the weights that gave this loss."""
         saved = checkpoints_in(self.folder) if self.folder else []
-        if saved and step_of(saved[0]) == self.step:  # its weights gave this very loss
-            saved.pop(0).unlink()
-        good = saved[0] if saved else "none, since no earlier one was saved"
-        raise DivergedError(
-            f"The loss is {loss} after {self.step} steps. Last good checkpoint: {good}. "
-            "Try a smaller learning rate, a warm-up or clip_norm."
-        )
+        for path in saved:
+            if step_of(path) == self.step:
+                path.unlink()
+        try:
+            found = latest_checkpoint(self.folder) if saved else None
+        except CheckpointError:
+            found = None
+        return found[0] if found else "none, since no earlier one was saved"
 
     def validate(self, images: Tensor, labels: Tensor) -> None:
         """Score the model on the validation part, and end the run when patience is at an end."""
         logits = predict(self.model, images)
-        self.history.validation_losses.append(self.loss_fn(logits, labels).item())
+        loss = self.loss_fn(logits, labels).item()
+        self._check_finite(loss, "validation loss")
+        self.history.validation_losses.append(loss)
         self.history.validation_accuracies.append(accuracy(logits, labels))
         if self.patience is None:
             return
@@ -150,20 +164,9 @@ class Run:
     def save(self) -> None:
         save_checkpoint(self.folder, self.step, self.state_dict())
 
-    def resume(self, folder: str | Path, epochs: int, batch_size: int, data: int) -> None:
+    def resume(self, folder: str | Path, settings: dict) -> None:
         """Go on from the newest sound checkpoint in the folder, if there is one."""
-        self.folder = Path(folder)
-        self.settings = {
-            "model": type(self.model).__name__,
-            "optimizer": type(self.optimizer).__name__,
-            "scheduler": type(self.scheduler).__name__,
-            "learning rates": [start_lr(group) for group in self.optimizer.param_groups],
-            "clip_norm": self.clip_norm,
-            "patience": self.patience,
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "checksum of the data": data,
-        }
+        self.folder, self.settings = Path(folder), settings
         found = latest_checkpoint(folder)
         if found is None:
             return
@@ -177,7 +180,7 @@ class Run:
         if lacking:
             raise ValueError(f"{path} is no checkpoint of fit: it lacks {', '.join(lacking)}.")
         for name, value in self.settings.items():
-            came = state["settings"].get(name)
+            came = state["settings"].get(name, value)  # another version of torch may have more
             if came != value:
                 raise ValueError(
                     f"{path} belongs to another run: its {name} is {came!r}, not {value!r}. "
@@ -192,19 +195,13 @@ class Run:
             )
 
 
-def start_lr(group: dict) -> float:
-    """The rate of a parameter group before any scheduler changed it."""
-    return float(group.get("initial_lr", group["lr"]))
-
-
-def _check_logits(logits: Tensor, rows: Tensor, labels: Tensor) -> None:
-    if logits.ndim != 2 or len(logits) != len(rows):
-        raise ValueError(
-            f"The model must give logits (batch, classes), here ({len(rows)}, classes), "
-            f"not {tuple(logits.shape)}."
-        )
-    if labels.max() >= logits.shape[1]:
-        raise ValueError(
-            f"The model tells {logits.shape[1]} classes apart, 0 to {logits.shape[1] - 1}, "
-            f"but the labels hold {labels.max().item()}."
-        )
+@contextmanager
+def _buffers_kept(model: nn.Module, on_error: bool) -> Iterator[None]:
+    """A batch that does not fit must not leave its mark on the averages of batch normalisation."""
+    before = [b.clone() for b in model.buffers()] if on_error else []
+    try:
+        yield
+    except Exception:
+        for b, old in zip(model.buffers(), before, strict=False):
+            b.copy_(old)
+        raise

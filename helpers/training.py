@@ -8,7 +8,7 @@
 
 import math
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -17,11 +17,23 @@ from torch.nn.functional import cross_entropy
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
-from helpers.evaluation import unit_floats
+from helpers.arguments import (
+    check_data,
+    check_optimizer,
+    check_parts,
+    check_settings,
+    check_validation,
+    is_positive,
+    start_lr,
+)
 from helpers.progress import progress
-from helpers.runs import DivergedError, History, Run, start_lr
+from helpers.runs import DivergedError, History, Run
 
 __all__ = ["DivergedError", "History", "fit", "progress"]
+
+# What steps change in optimizers and schedulers; the rest must be the same when a run goes on.
+VARYING = {"lr", "last_epoch", "T_cur", "T_i", "_step_count", "_last_lr"}
+VARYING |= {"_get_lr_called_within_step", "_is_initial"}
 
 
 def fit(
@@ -69,19 +81,21 @@ def fit(
         DivergedError: the loss is not finite; the message names the step and the last checkpoint.
         CheckpointError: a checkpoint cannot be written, or all of them are damaged.
     """
-    _check_data(images, labels)
-    _check_settings(epochs, batch_size, generator, clip_norm, patience, checkpoint_every)
-    _check_validation(validation, patience)
+    check_data(images, labels)
+    check_settings(epochs, batch_size, generator, clip_norm, patience, checkpoint_every)
+    check_parts(model, optimizer, scheduler, loss_fn, callbacks)
+    check_validation(model, validation, patience)
     per_epoch = math.ceil(len(images) / batch_size)
     steps, save_every = epochs * per_epoch, checkpoint_every or per_epoch
     if optimizer is None:
         optimizer, scheduler = _adam_one_cycle(model, max_lr, scheduler, steps)
     elif max_lr is not None:
         raise ValueError("Give either max_lr or an optimizer, not both.")
-    _check_optimizer(model, optimizer, scheduler)
+    check_optimizer(model, optimizer, scheduler)
     run = Run(model, optimizer, scheduler, generator, loss_fn, clip_norm, patience)
     if checkpoints is not None:
-        run.resume(checkpoints, epochs, batch_size, _fingerprint(images, labels))
+        checksum = _fingerprint(images, labels, *(validation or ()))
+        run.resume(checkpoints, _settings(run, epochs, batch_size, checksum))
     model.train()
     try:
         with progress(range(run.step, steps), "training", quiet=quiet) as bar:
@@ -119,71 +133,60 @@ def _adam_one_cycle(
     """
     if max_lr is None or scheduler is not None:
         raise ValueError("Give max_lr alone, or an optimizer and, if you like, its scheduler.")
-    if not 0 < max_lr < math.inf:
+    if not is_positive(max_lr):
         raise ValueError(f"max_lr must be a positive number such as 5e-3, not {max_lr!r}.")
-    optimizer = Adam(model.parameters(), lr=max_lr)
-    return optimizer, OneCycleLR(optimizer, max_lr, total_steps=steps)
+    optimizer = Adam(model.parameters(), lr=float(max_lr))
+    return optimizer, OneCycleLR(optimizer, float(max_lr), total_steps=steps)
 
 
-def _fingerprint(images: Tensor, labels: Tensor) -> int:
+def _fingerprint(*tensors: Tensor) -> int:
     """A checksum of the data, so that a run does not go on with other data unnoticed."""
-    parts = [part.cpu().contiguous().numpy() for part in (images, labels)]
-    return zlib.crc32(parts[1], zlib.crc32(parts[0]))
+    checksum = 0
+    for tensor in tensors:
+        checksum = zlib.crc32(f"{tensor.dtype} {tuple(tensor.shape)}".encode(), checksum)
+        content = tensor.detach().cpu().contiguous().view(torch.uint8)
+        checksum = zlib.crc32(content.numpy(), checksum)
+    return checksum
 
 
-def _check_data(images: Tensor, labels: Tensor) -> None:
-    unit_floats(images)
-    if not isinstance(labels, Tensor):
-        raise TypeError(f"Labels must be a tensor, not {type(labels).__name__}.")
-    if images.ndim != 4 or labels.shape != images.shape[:1] or len(images) == 0:
-        raise ValueError(
-            "Expected images (n, channels, height, width) and labels (n,) with n > 0, "
-            f"not {tuple(images.shape)} and {tuple(labels.shape)}."
-        )
-    if labels.dtype != torch.int64:
-        raise TypeError(f"Labels must be class numbers of type torch.int64, not {labels.dtype}.")
-    if labels.min() < 0:
-        raise ValueError(f"Class numbers start at 0, but the labels hold {labels.min().item()}.")
+def _settings(run: Run, epochs: int, batch_size: int, checksum: int) -> dict:
+    """All that must be the same when a run goes on: numbers and texts, each with its name."""
+    groups, loss_fn = run.optimizer.param_groups, run.loss_fn
+    return {
+        "optimizer": type(run.optimizer).__name__,
+        "scheduler": type(run.scheduler).__name__,
+        "loss_fn": getattr(loss_fn, "__qualname__", type(loss_fn).__qualname__),
+        "clip_norm": run.clip_norm,
+        "patience": run.patience,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "checksum of the data": checksum,
+        **_flat([start_lr(group) for group in groups], "learning rate"),
+        **_flat([line.strip() for line in str(run.model).splitlines()], "model"),
+        **_flat([_constants(group) for group in groups], "optimizer"),
+        **_flat(run.scheduler.state_dict() if run.scheduler else {}, "scheduler"),
+        **_flat(getattr(loss_fn, "keywords", getattr(loss_fn, "__dict__", {})), "loss_fn"),
+    }
 
 
-def _check_validation(validation: tuple[Tensor, Tensor] | None, patience: int | None) -> None:
-    if validation is not None:
-        _check_data(*validation)
-    elif patience is not None:
-        raise ValueError("patience needs a validation part: validation=(images, labels).")
+def _constants(group: dict) -> dict:
+    """The settings of a parameter group, without a momentum that its schedule moves."""
+    moved = {"betas", "momentum"} if "max_momentum" in group else set()
+    kept = {name: value for name, value in group.items() if name not in moved}
+    return {**kept, "weights": len(group["params"])}
 
 
-def _check_settings(
-    epochs: int,
-    batch_size: int,
-    generator: torch.Generator,
-    clip_norm: float | None,
-    patience: int | None,
-    checkpoint_every: int | None,
-) -> None:
-    whole = {"epochs": epochs, "batch_size": batch_size}
-    whole |= {"patience": patience} if patience is not None else {}
-    whole |= {"checkpoint_every": checkpoint_every} if checkpoint_every is not None else {}
-    for name, value in whole.items():
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}.")
-    if clip_norm is not None and not 0 < clip_norm < math.inf:
-        raise ValueError(f"clip_norm must be a positive number such as 1.0, not {clip_norm!r}.")
-    if not isinstance(generator, torch.Generator):
-        raise TypeError(
-            "generator must be a torch.Generator, for example torch.Generator().manual_seed(0), "
-            f"not {type(generator).__name__}."
-        )
+def _flat(value, name: str) -> dict:
+    """Nested settings as one dict: {"eps": 1, "betas": (2, 3)} -> eps, betas.0 and betas.1.
 
-
-def _check_optimizer(model: nn.Module, optimizer: Optimizer, scheduler: LRScheduler | None) -> None:
-    moved = {id(w) for group in optimizer.param_groups for w in group["params"]}
-    if not any(id(w) in moved for w in model.parameters()):
-        raise ValueError(
-            "The optimizer moves none of this model's weights: give it model.parameters()."
-        )
-    for group in optimizer.param_groups:
-        if not 0 < start_lr(group) < math.inf:
-            raise ValueError(f"The learning rate must be positive and finite, not {group['lr']!r}.")
-    if scheduler is not None and scheduler.optimizer is not optimizer:
-        raise ValueError("The scheduler belongs to another optimizer than the one given.")
+    Left out is what changes while a run goes on, and what is neither number nor text.
+    """
+    if isinstance(value, int | float | str | None):
+        return {name: value}
+    pairs = value.items() if isinstance(value, Mapping) else ()
+    pairs = enumerate(value) if isinstance(value, list | tuple) else pairs
+    found = {}
+    for key, part in pairs:
+        if key not in VARYING:
+            found |= _flat(part, f"{name}.{key}")
+    return found

@@ -18,7 +18,7 @@ HELPERS = ROOT / "helpers"
 RANKS = [
     ["assets"],
     ["data", "text", "audio"],
-    ["models", "optim", "checkpoints", "progress"],
+    ["models", "optim", "checkpoints", "progress", "arguments"],
     ["runs"],
     ["training", "generation"],
     ["finetuning"],

@@ -16,6 +16,7 @@ from helpers.widgets import (
     Broadcasting,
     FramePlayer,
     KernelLab,
+    OptimizerRace,
     ReceptiveField,
     SlidingWindow,
     base,
@@ -23,6 +24,7 @@ from helpers.widgets import (
     static_html,
 )
 from helpers.widgets.base import Explorable
+from tests.browser.cases import diagnosis_game, schedule_composer
 
 COMMENT = re.compile(r"^\s*/\*\*.*?\*/|(?<!\S)// [^\n]*", re.DOTALL | re.MULTILINE)
 ALT = "grey noise that becomes a picture step by step"
@@ -41,9 +43,12 @@ def player(count: int = 5, **given) -> FramePlayer:
 
 MAKERS = {
     "broadcasting": Broadcasting,
+    "diagnosis_game": diagnosis_game.example,
     "frame_player": player,
     "kernel_lab": lambda: KernelLab({"dots": photo()}),
+    "optimizer_race": OptimizerRace,
     "receptive_field": lambda: ReceptiveField([(3, 1, 1)] * 3),
+    "schedule_composer": schedule_composer.example,
     "sliding_window": lambda: SlidingWindow(photo()[:8, :8]),
 }
 

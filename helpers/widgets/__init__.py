@@ -8,17 +8,23 @@ One explorable is one class in NAME.py (what it holds) and one module NAME.js (h
 
 from helpers.widgets.base import Explorable, show, static_html
 from helpers.widgets.broadcasting import Broadcasting
+from helpers.widgets.diagnosis_game import DiagnosisGame
 from helpers.widgets.frame_player import FramePlayer
 from helpers.widgets.kernel_lab import KernelLab
+from helpers.widgets.optimizer_race import OptimizerRace
 from helpers.widgets.receptive_field import ReceptiveField
+from helpers.widgets.schedule_composer import ScheduleComposer
 from helpers.widgets.sliding_window import SlidingWindow
 
 __all__ = [
     "Broadcasting",
+    "DiagnosisGame",
     "Explorable",
     "FramePlayer",
     "KernelLab",
+    "OptimizerRace",
     "ReceptiveField",
+    "ScheduleComposer",
     "SlidingWindow",
     "show",
     "static_html",
