@@ -19,7 +19,7 @@ function trainer(model, changed) {
   let timer = null, parts = null, key = null, losses = [], drawn = 0;
   const stop = () => {
     clearTimeout(timer);
-    timer = parts = key = null;
+    timer = null;
   };
   const slice = () => {
     const end = performance.now() + SLICE;

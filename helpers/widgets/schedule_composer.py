@@ -78,7 +78,7 @@ class ScheduleComposer(Explorable):
         "count": "{count} of {most} runs kept",
         "count_with_this": "{count} of {most} runs kept, this one among them",
         "rate": "Learning rate",
-        "loss": "Loss of each batch (faint), and mean of the last {window} (line)",
+        "loss": "Batch loss (faint), mean of the last {window} (line)",
         "step": "Step",
         "guessing": "guessing",
         "progress": "Training in your browser: step {step} of {steps}",
@@ -89,7 +89,7 @@ class ScheduleComposer(Explorable):
         "diverged": "{run}: diverged. In step {step} the loss passed 1,000; the run was stopped.",
         "hint": "Each change trains the network anew, here on this page. Keep a run to compare "
         "it with others: up to five. Another start draws other first weights and batches.",
-        "rises": "One-cycle always rises: without a warm-up, for 30 % of the steps.",
+        "rises": "One-cycle always rises: without a warm-up, for 30\u00a0% of the steps.",
         "head_run": "Run",
         "head_training": "Training loss",
         "head_validation": "Validation loss",
@@ -99,7 +99,7 @@ class ScheduleComposer(Explorable):
         "cell_diverged": "diverged in step {step}",
         "about": "{train} pictures to learn from, {validation} to validate, averaged to 7 × 7 "
         "pixels. Network: 49 inputs, two hidden layers of 64 ReLU units, 10 classes. SGD without "
-        "momentum, 300 batches of 32. Both losses are measured after the last step, on all.",
+        "momentum, 300 batches of 32. Both losses: after the last step, mean over all pictures.",
     }
 
     pictures = traitlets.Bytes().tag(sync=True)

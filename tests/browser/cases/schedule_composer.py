@@ -235,6 +235,8 @@ def _compare_diverged(evaluate) -> None:
     found, expected = evaluate("wholeRun", problem, run), torch_.outcome(run)
     assert found["stopped"] == expected["stopped"] > 1
     np.testing.assert_allclose(found["losses"], expected["losses"], rtol=1e-9)
+    not_numbers = evaluate("wholeRun", problem | {"scale": [0, 1e-310]}, run)  # infinite inputs
+    assert (not_numbers["stopped"], not_numbers["losses"]) == (1, [])
 
 
 def _problem() -> tuple[dict, Reference]:
