@@ -33,7 +33,6 @@ __all__ = ["DivergedError", "History", "fit", "progress"]
 
 # What steps change in optimizers and schedulers; the rest must be the same when a run goes on.
 VARYING = {"lr", "last_epoch", "T_cur", "T_i", "_step_count", "_last_lr"}
-VARYING |= {"_get_lr_called_within_step", "_is_initial"}
 
 
 def fit(
