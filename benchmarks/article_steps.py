@@ -1,8 +1,6 @@
 """The article's program on the embedded Fashion-MNIST: what its silent choices do, one at a time.
 
-- port: Keras's defaults written out in PyTorch, and each of them replaced by PyTorch's own.
-- twice: the second `fit` that the article calls fine-tuning, with and without the optimiser's
-  state, against one schedule over the same number of epochs.
+Keras's defaults written out in PyTorch, and each of them replaced by PyTorch's own.
 """
 
 from functools import partial
@@ -60,25 +58,6 @@ def port(seed: int, *, glorot=True, eps=1e-7, batch_size=32, loss_fn=cross_entro
     return scores(model)
 
 
-def twice(seed: int, *, parts: int, keep_state: bool = False, one_cycle: bool = False):
-    """Ten epochs in one or two calls of `fit`; the weights are always kept.
-
-    A new optimiser, or a new cycle, starts with each call unless `keep_state` says otherwise.
-    """
-    torch.set_num_threads(1)
-    data, model = fashion_mnist(), network(seed, glorot=True)
-    generator = torch.Generator().manual_seed(seed)
-    optimizer = None
-    for _ in range(parts):
-        if not (keep_state and optimizer):
-            optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7)
-        # The peak with the lowest validation loss of 1, 2 and 4 thousandths, with seed 10.
-        recipe = {"max_lr": 2e-3} if one_cycle else {"optimizer": optimizer}
-        settings = {"batch_size": 32, "generator": generator, "quiet": True}
-        fit(model, *data[:2], epochs=2 * EPOCHS // parts, **recipe, **settings)
-    return scores(model)
-
-
 def scores(model: nn.Module) -> dict[str, float]:
     """Accuracy on both parts that were not trained on, and the losses."""
     data = fashion_mnist()
@@ -91,19 +70,14 @@ def scores(model: nn.Module) -> dict[str, float]:
     }
 
 
-CHEAP = "port: batches of 128 instead of 32"
+CHEAP = "batches of 128 instead of 32"
 ROWS = {
-    "port: Keras's choices, written out": port,
-    "port: PyTorch's first weights": partial(port, glorot=False),
-    "port: PyTorch's ε of Adam, 1e-8": partial(port, eps=1e-8),
+    "Keras's choices, written out": port,
+    "PyTorch's first weights": partial(port, glorot=False),
+    "PyTorch's ε of Adam, 1e-8": partial(port, eps=1e-8),
     CHEAP: partial(port, batch_size=128),
-    "port: pixels left in 0…255": partial(port, raw=True),
-    "port: softmax kept, and a loss for logits": partial(port, loss_fn=softmax_twice),
-    "twice: 10 epochs in one call": partial(twice, parts=1),
-    "twice: 5 and 5, the optimiser kept": partial(twice, parts=2, keep_state=True),
-    "twice: 5 and 5, a new optimiser": partial(twice, parts=2),
-    "twice: one cycle of 5, and another": partial(twice, parts=2, one_cycle=True),
-    "twice: one cycle over all 10": partial(twice, parts=1, one_cycle=True),
+    "pixels left in 0…255": partial(port, raw=True),
+    "softmax kept, and a loss for logits": partial(port, loss_fn=softmax_twice),
 }
 SEEDS = range(5)
 

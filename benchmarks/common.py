@@ -37,7 +37,11 @@ def main(module: str, rows: Rows, seeds: Sequence[int], cheap: str, folder: Path
     if len(seeds) < 5 or cheap not in rows:
         raise ValueError(f"{module} needs at least 5 seeds and a cheap row, not {cheap!r}.")
     code = code_sha256(module)  # before the runs: a file may change while they last
-    results = {label: run_row(label, row, seeds) for label, row in rows.items()}
+    results: dict[str, dict[str, list[float]]] = {label: {} for label in rows}
+    for seed in seeds:  # all rows of a seed in turn: a machine that slows down does so for all
+        for label, row in rows.items():
+            for metric, values in run_row(label, row, [seed]).items():
+                results[label].setdefault(metric, []).extend(values)
     if len({tuple(metrics) for metrics in results.values()}) > 1:
         raise ValueError(f"All rows of {module} must have the same metrics in the same order.")
     name = module.rpartition(".")[2]
