@@ -139,7 +139,7 @@ def test_an_unknown_chapter_is_named_with_the_known_ones():
     command = [sys.executable, "-m", "tools.build", "--only", "99_nothing"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (
-        "There is no book/99_nothing.ipynb. Chapters: 00_prerequisites, 03_convolution"
+        "There is no book/99_nothing.ipynb. Chapters: 00_prerequisites, 03_convolution, 12_training"
         in result.stderr
     )
 
