@@ -6,6 +6,7 @@ python -m pytest tests/test_records.py
 import datetime
 import importlib
 import json
+import math
 import re
 
 import pytest
@@ -72,8 +73,11 @@ def test_the_cheap_row_comes_out_again_with_another_seed(name):
     for metric, value in again.items():
         if metric.startswith("time"):  # never a bound on seconds: they belong to the machine
             continue
-        low, high = band(loaded["rows"][benchmark.CHEAP][metric])
-        assert low <= value <= high, f"{metric} is {value}"
+        values = loaded["rows"][benchmark.CHEAP][metric]
+        low, high = band(values)
+        # One more run lies this much further from the mean of n runs than from the true mean.
+        half = (high - low) / 2 * math.sqrt(1 + 1 / len(values))
+        assert abs(value - (low + high) / 2) <= half, f"{metric} is {value}"
 
 
 # A repository of two files and what they import.
