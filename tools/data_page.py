@@ -81,13 +81,12 @@ def section(data_set: DataSet, folder: Path) -> str:
         "Used in": used_in(data_set.function),
     }
     samples = [f"```text\n{sample(folder / name, p)}```" for name, p in data_set.sample]
-    credit = {file.name: f" {file.what}; {file.licence};" for file in data_set.files}
-    files = [
-        f"- `{name}`:{credit.get(name, '')} {count:,} bytes, sha256 `{sha256}`"
-        for name, count, sha256 in embedded(data_set, folder) + fetched(data_set)
-    ]
+    credits = [f"- `{file.name}`: {file.what}; {file.licence}" for file in data_set.files]
+    files = embedded(data_set, folder) + fetched(data_set)
+    sums = ["```text", *(f"{sha256} {count:>10,} {name}" for name, count, sha256 in files), "```"]
     listed = [f"- **{name}:** {text}" for name, text in facts.items() if text]
-    folded = [":::{admonition} Files", ":class: dropdown", *files, ":::"]
+    folded = [":::{admonition} Files, with sha256 and bytes", ":class: dropdown"]
+    folded += [*credits, *([""] if credits else []), *sums, ":::"]
     blocks = [f"## {data_set.title}", *prose, *samples, "\n".join(listed), "\n".join(folded)]
     return "\n" + "\n\n".join(blocks) + "\n"
 
@@ -140,7 +139,9 @@ def place(source: str) -> str:
         return "the model hub (`HF_ENDPOINT` names a mirror)"
     scheme, package, *_ = re.split("[:/]+", source)
     kinds = {"deb": "the Debian package", "wheel": "the Python package"}
-    return f"{kinds[scheme]} `{package}`" if scheme in kinds else f"`{package}`"
+    if scheme in kinds:
+        return f"{kinds[scheme]} {package.replace('==', ' ')}"  # code would not wrap on a phone
+    return f"`{'.'.join(package.split('.')[-2:])}`"
 
 
 def used_in(function: str) -> str:
