@@ -83,10 +83,11 @@ def section(data_set: DataSet, folder: Path) -> str:
     samples = [f"```text\n{sample(folder / name, p)}```" for name, p in data_set.sample]
     credits = [f"- `{file.name}`: {file.what}; {file.licence}" for file in data_set.files]
     files = embedded(data_set, folder) + fetched(data_set)
-    sums = ["```text", *(f"{sha256} {count:>10,} {name}" for name, count, sha256 in files), "```"]
+    widest = max(len(name) for name, _, _ in files)
+    sums = [f"{name:<{widest}} {count:>10,} {sha256}" for name, count, sha256 in files]
     listed = [f"- **{name}:** {text}" for name, text in facts.items() if text]
-    folded = [":::{admonition} Files, with sha256 and bytes", ":class: dropdown"]
-    folded += [*credits, *([""] if credits else []), *sums, ":::"]
+    folded = [":::{admonition} Files, with bytes and sha256", ":class: dropdown", *credits, ""]
+    folded += ["```text", *sums, "```", ":::"]
     blocks = [f"## {data_set.title}", *prose, *samples, "\n".join(listed), "\n".join(folded)]
     return "\n" + "\n\n".join(blocks) + "\n"
 
