@@ -100,7 +100,7 @@ def cutmix(answer):
     dark_and_light = torch.stack([torch.zeros(1, 2, 4), torch.ones(1, 2, 4)])
     paper = {"images": dark_and_light, "labels": torch.tensor([0, 1])}
     paper["order"] = torch.tensor([1, 0])
-    cases = [{**paper, "box": (0, 1, 1, 3), "classes": 2}]
+    cases = [{**paper, "box": box, "classes": 2} for box in ((0, 1, 1, 3), (-1, -1, 1, 2))]
     limits = {"n": (3, 4), "top": (-2, 2), "left": (-2, 3), "rows": (2, 4), "columns": (2, 5)}
     inside = {"n": 3, "top": 0, "left": 2, "rows": 2, "columns": 1}
     outside = [{**inside, "top": -2, "rows": 4}, {**inside, "left": -1}, {**inside, "rows": 9}]
@@ -127,7 +127,7 @@ def _compare_kept(
     answer: Any, right: Callable, cases: Sequence, mistakes: Sequence, same: Callable
 ) -> None:
     """`compare`, on copies of the tensors, which must be as before when the answer returns."""
-    changed = []
+    changed: list[str] = []
 
     def on_copies(*inputs):
         copies = [value.clone() if isinstance(value, Tensor) else value for value in inputs]
@@ -137,13 +137,8 @@ def _compare_kept(
                 changed.append(name)
         return result
 
-    compare(
-        functools.wraps(answer)(on_copies) if callable(answer) else answer,
-        right,
-        cases,
-        mistakes,
-        same,
-    )
+    run = functools.wraps(answer)(on_copies) if callable(answer) else answer
+    compare(run, right, cases, mistakes, same)
     if changed:
         raise Wrong(
             f"The result is right, but afterwards {changed[0]} holds other numbers. Hint: it was "
