@@ -49,7 +49,7 @@ def flip_boxes(answer):
     _compare_kept(answer, _flipped(), cases, FLIP_MISTAKES, _same_tensor)
     return (
         "The edge at x goes to width − x. What was the right edge is now the left one, so the two "
-        "change places; the vertical edges stay. Flipped twice, every box is itself again."
+        "change places; top and bottom stay. Flipped twice, every box is itself again."
     )
 
 
@@ -72,7 +72,7 @@ def split_by_group(answer):
     _check_chances(answer)
     return (
         "Groups are drawn, examples are counted. No photograph has a near-copy on the other side, "
-        "and who knows the seed can make the same parts again."
+        "and whoever knows the seed can make the same parts again."
     )
 
 

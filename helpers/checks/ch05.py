@@ -21,7 +21,7 @@ def utf8_length(answer):
     compare(answer, _length(), cases, LENGTH_MISTAKES, _same)
     return (
         "The marker bits leave 7, 11, 16 and 21 bits for the number, so the lengths change at "
-        "2⁷, 2¹¹ and 2¹⁶. Chinese falls into the third range, most emoji into the fourth."
+        "2⁷, 2¹¹ and 2¹⁶. Most Chinese falls into the third range, most emoji into the fourth."
     )
 
 
@@ -66,7 +66,7 @@ def duplicate_key(answer):
 
 
 def pack_first_fit(answer):
-    """`pack_first_fit(lengths, context)`: positions in bins, each in the first with room."""
+    """`pack_first_fit(lengths, context)`: positions in rows, each in the first with room."""
     cases = [{"lengths": lengths, "context": 10} for lengths in ([6, 5, 4], [3, 6, 8, 1, 2, 7])]
     for case in random_cases(60, context=(8, 12), n=(3, 9), seed=(0, 8**9 - 1)):
         lengths = [1 + case["seed"] // 8**place % 8 for place in range(case["n"])]
@@ -75,8 +75,8 @@ def pack_first_fit(answer):
     compare(answer, _packed(_first), cases, PACKING_MISTAKES, _same_list)
     _check_too_long(answer, [3, 9, 2], 8)
     return (
-        "All bins stay open, so a short sequence fills a gap that a long one left. Sorted from "
-        "long to short first, the same rule never needs more than 11/9 of the fewest bins, plus 1."
+        "All rows stay open, so a short sequence fills a gap that a long one left. Sorted from "
+        "long to short first, the same rule never needs more than 11/9 of the fewest rows, plus 1."
     )
 
 
@@ -425,18 +425,18 @@ KEY_MISTAKES = [
 
 
 def _packed(choose: Callable, order: Callable = lambda lengths: range(len(lengths))) -> Callable:
-    """Packing in an order of positions; `choose(sums, length, context)` gives a bin or None."""
+    """Packing in an order of positions; `choose(sums, length, context)` gives a row or None."""
 
     def pack(lengths, context):
-        bins: list[list[int]] = []
+        rows: list[list[int]] = []
         for position in order(lengths):
-            sums = [sum(lengths[i] for i in some) for some in bins]
+            sums = [sum(lengths[i] for i in some) for some in rows]
             chosen = choose(sums, lengths[position], context)
             if chosen is None:
-                bins.append([position])
+                rows.append([position])
             else:
-                bins[chosen].append(position)
-        return bins
+                rows[chosen].append(position)
+        return rows
 
     return pack
 
@@ -476,13 +476,13 @@ def _cut_at_the_edges(lengths: list[int], context: int) -> list[list[int]]:
     return [sorted(set(block)) for block in blocks]
 
 
-def _bin_numbers(lengths: list[int], context: int) -> list[int]:
-    bins = _packed(_first)(lengths, context)
-    return [next(b for b, some in enumerate(bins) if i in some) for i in range(len(lengths))]
+def _row_numbers(lengths: list[int], context: int) -> list[int]:
+    rows = _packed(_first)(lengths, context)
+    return [next(b for b, some in enumerate(rows) if i in some) for i in range(len(lengths))]
 
 
 def _of_packed(change: Callable) -> Callable:
-    """The right bins, with every position replaced."""
+    """The right rows, with every position replaced."""
     return lambda lengths, context: [
         [change(position, lengths) for position in some]
         for some in _packed(_first)(lengths, context)
@@ -492,19 +492,19 @@ def _of_packed(change: Callable) -> Callable:
 PACKING_MISTAKES = [
     (
         _packed(_next),
-        "only the last bin is asked (next-fit); earlier ones stay open and are asked first.",
+        "only the last row is asked (next-fit); earlier ones stay open and are asked first.",
     ),
     (
         _packed(_fullest),
-        "this takes the fullest bin with room (best-fit); take the first one with room.",
+        "this takes the fullest row with room (best-fit); take the first one with room.",
     ),
     (
         _packed(_emptiest),
-        "this takes the emptiest bin; take the first one with room.",
+        "this takes the emptiest row; take the first one with room.",
     ),
     (
         _packed(lambda *c: max(_room(*c), default=None)),
-        "the bins are asked from the newest to the oldest; begin with the oldest.",
+        "the rows are asked from the newest to the oldest; begin with the oldest.",
     ),
     (
         _packed(_first, _long_first),
@@ -516,32 +516,32 @@ PACKING_MISTAKES = [
     ),
     (
         _packed(lambda sums, length, context: _first(sums, length, context - 1)),
-        "a bin may be filled exactly: the sum may be equal to the context.",
+        "a row may be filled exactly: the sum may be equal to the context.",
     ),
     (
         _packed(lambda sums, length, context: _first(sums, 1, context)),
-        "a bin with any room left is taken, and runs over: add the new length before comparing.",
+        "a row with any room left is taken, and runs over: add the new length before comparing.",
     ),
     (
         _packed(lambda sums, length, context: None),
-        "every sequence gets a bin of its own: that is padding, not packing.",
+        "every sequence gets a row of its own: that is padding, not packing.",
     ),
     (
         _cut_at_the_edges,
-        "sequences are cut at the edge of a bin and stand in two; each stays whole.",
+        "sequences are cut at the edge of a row and stand in two; each stays whole.",
     ),
     (
         _of_packed(lambda position, lengths: lengths[position]),
-        "these are the lengths in each bin; the positions of the sequences are asked for.",
+        "these are the lengths in each row; the positions of the sequences are asked for.",
     ),
     (_of_packed(lambda position, lengths: position + 1), "positions are counted from 0."),
     (
-        _bin_numbers,
-        "this is the bin of each sequence; a list of bins is asked for, each a list of positions.",
+        _row_numbers,
+        "this is the row of each sequence; a list of rows is asked for, each a list of positions.",
     ),
     (
         lambda lengths, context: len(_packed(_first)(lengths, context)),
-        "this is the number of bins; the bins themselves are asked for.",
+        "this is the number of rows; the rows themselves are asked for.",
     ),
 ]
 
@@ -555,8 +555,8 @@ def _check_too_long(answer: Callable, lengths: list[int], context: int) -> None:
     except Exception as error:
         what += f" raised {type(error).__name__}: {error}"
     raise Wrong(
-        f"{what}, and a sequence of {max(lengths)} tokens fits into no bin of {context}. "
-        "Hint: raise a ValueError for it; a bin that is too full would be noticed much later."
+        f"{what}, and a sequence of {max(lengths)} tokens fits into no row of {context}. "
+        "Hint: raise a ValueError for it; a row that is too full would be noticed much later."
     )
 
 
