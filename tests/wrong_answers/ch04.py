@@ -195,7 +195,7 @@ def flip_as_rows(boxes, width):
 
 
 def flip_except_wide_boxes(boxes, width):
-    wide = boxes[:, 2:3] - boxes[:, 0:1] > 8
+    wide = boxes[:, 2:3] - boxes[:, 0:1] > 3
     return torch.where(wide, boxes, flip(boxes, width))
 
 
