@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from helpers.exercises import Wrong, ask, call_text, compare, random_cases
+from helpers.exercises import Wrong, ask, call_text, compare, random_cases, same_tensor
 
 
 def standardise_like(answer):
@@ -46,7 +46,7 @@ def flip_boxes(answer):
         boxes = torch.tensor([box]).float() + torch.arange(case["n"])[:, None]
         cases.append({"boxes": boxes, "width": case["width"]})
     cases.append({"boxes": torch.zeros(0, 4), "width": 5})
-    _compare_kept(answer, _flipped(), cases, FLIP_MISTAKES, _same_tensor)
+    _compare_kept(answer, _flipped(), cases, FLIP_MISTAKES, same_tensor)
     return (
         "The edge at x goes to width − x. What was the right edge is now the left one, so the two "
         "change places; top and bottom stay. Flipped twice, every box is itself again."
@@ -84,11 +84,11 @@ def class_weights(answer):
     for case in random_cases(10, **limits):
         labels = torch.arange(3).repeat_interleave(torch.tensor([case[name] for name in "abc"]))
         cases.append({"labels": labels.flip(0), "classes": 3, "power": case["quarters"] / 4})
-    _compare_kept(answer, _weights(), cases, WEIGHT_MISTAKES, _same_tensor)
+    _compare_kept(answer, _weights(), cases, WEIGHT_MISTAKES, same_tensor)
     for present in ([0, 2], [0, 1], [1, 2]):  # the empty class in the middle, last, first
         labels = torch.tensor(present).repeat_interleave(torch.tensor([3, 2]))
         gaps = [{"labels": labels, "classes": 3, "power": power} for power in (1.0, 0.5, 0.0)]
-        compare(answer, _weights(), gaps, EMPTY_CLASS_MISTAKES, _same_tensor)
+        compare(answer, _weights(), gaps, EMPTY_CLASS_MISTAKES, same_tensor)
     return (
         "Power 1 gives every class the same say, power 0 every example, and those between are a "
         "compromise. As the mean stays 1, the loss keeps its size and the learning rate its sense."
@@ -146,28 +146,13 @@ def _compare_kept(
         )
 
 
-def _values(result: Any) -> Tensor | None:
-    try:
-        return torch.as_tensor(result, dtype=torch.float64)
-    except (TypeError, ValueError, RuntimeError):
-        return None
-
-
-def _same_tensor(result: Any, wanted: Tensor) -> bool:
-    """The same shape, and the same numbers to the accuracy of float32."""
-    values, wanted = _values(result), wanted.double()
-    if values is None or values.shape != wanted.shape:
-        return False
-    return torch.allclose(values, wanted, rtol=1e-4, atol=1e-5, equal_nan=True)
-
-
 def _same_float32(result: Any, wanted: Tensor) -> bool:
-    return getattr(result, "dtype", None) == wanted.dtype and _same_tensor(result, wanted)
+    return getattr(result, "dtype", None) == wanted.dtype and same_tensor(result, wanted)
 
 
 def _same_pair(result: Any, wanted: tuple[Tensor, Tensor]) -> bool:
     pair = isinstance(result, (tuple, list)) and len(result) == 2
-    return pair and all(map(_same_tensor, result, wanted))
+    return pair and all(map(same_tensor, result, wanted))
 
 
 # 1. Standardise like the training part.
