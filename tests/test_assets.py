@@ -582,11 +582,16 @@ def test_a_missing_embedded_file_is_named(files, missing):
 
 
 def groups(url: str) -> dict[str, Group]:
-    """Three groups: two files, one that no source has, and one that is good."""
+    """Three groups: two files, one that no source has, and one that is good.
+
+    The second gets half a file, nothing, and another file of the right size.
+    """
     line = f"{SHA256} {len(RIGHT)}"
     return {
         "pair": Group((f"{url}/{{}}",), "ours", f"{line} right\n{line} right.gz", "pair/"),
-        "gone": Group((f"{url}/missing/{{}}", f"{url}/{{}}"), "MIT", f"{line} wrong", "gone/"),
+        "gone": Group(
+            (f"{url}/half", f"{url}/missing/{{}}", f"{url}/{{}}"), "MIT", f"{line} wrong", "gone/"
+        ),
         "good": Group((f"{url}/right",), "CC0", f"{line} thing.bin"),
     }
 
@@ -623,6 +628,7 @@ def test_fetch_goes_on_after_a_failure_and_sums_up(command, cache, server):
     assert out.endswith("Not fetched: gone. The reasons stand above.\n")
     assert (cache / "thing.bin").read_bytes() == RIGHT
     assert names(cache / "pair") == ["right", "right.gz"]
+    # The line of "gone" counts its last source alone.
     bars = re.findall(r"^(\S+): +(\d+)% \|.*B/s, 127\.0\.0\.1:\d+\]$", out, re.MULTILINE)
     assert bars == [("pair/right", "100"), ("pair/right.gz", "100"), ("gone/wrong", "100"),
                     ("thing.bin", "100")]  # fmt: skip
