@@ -1,0 +1,149 @@
+"""Text as numbers: words, byte-pair encoding, padding and packing.
+
+Plain Python on purpose: it is for reading, and fast enough for the texts of this book.
+"""
+
+import heapq
+import re
+from collections import Counter, defaultdict
+from itertools import pairwise
+from operator import index
+
+# Letters and digits with the space before them; other signs; white space. Merges never cross these.
+WORDS = re.compile(r" ?\w+| ?[^\w\s]+|\s+(?!\S)|\s+")
+
+
+def split_words(text: str) -> list[str]:
+    """The pieces that merges never cross; joined, they are the text again. Built in chapter 05.
+
+    >>> split_words("To be, or not")
+    ['To', ' be', ',', ' or', ' not']
+
+    Raises:
+        TypeError: `text` is no string, but for example bytes.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"Expected a str, not {type(text).__name__}: bytes are decoded first.")
+    return WORDS.findall(text)
+
+
+def merge_pair(ids: list[int], pair: tuple[int, int], new: int) -> list[int]:
+    """Each occurrence of the pair, from left to right, becomes the new id. Built in chapter 05.
+
+    >>> merge_pair([5, 5, 5, 7], (5, 5), 256)
+    [256, 5, 7]
+    """
+    merged = []
+    for i in ids:
+        if merged and (merged[-1], i) == pair:
+            merged[-1] = new
+        else:
+            merged.append(i)
+    return merged
+
+
+def learn_merges(counts: dict[str, int], n_merges: int) -> list[tuple[int, int]]:
+    """The most frequent pair of neighbours, merged, `n_merges` times over. Built in chapter 05.
+
+    Of equally frequent pairs the smaller one wins. Fewer merges come back when no pair is left.
+    Source: Sennrich, Haddow and Birch 2016, "Neural Machine Translation of Rare Words with Subword
+    Units", arXiv:1508.07909, section 3.2; on bytes as in Radford et al. 2019.
+    """
+    words = [list(word.encode()) for word in counts]
+    times = list(counts.values())
+    frequency, places = Counter(), defaultdict(set)  # of each pair: how often; in which words
+    for w, ids in enumerate(words):
+        for pair in pairwise(ids):
+            frequency[pair] += times[w]
+            places[pair].add(w)
+    queue = [(-n, pair) for pair, n in frequency.items()]
+    heapq.heapify(queue)
+    merges = []
+    while queue and len(merges) < n_merges:
+        n, pair = heapq.heappop(queue)
+        if n == 0 or frequency[pair] != -n:
+            continue  # this count is out of date; the right one stands further down the queue
+        touched = set()
+        for w in places.pop(pair):
+            for old in pairwise(words[w]):
+                frequency[old] -= times[w]
+                touched.add(old)
+            words[w] = merge_pair(words[w], pair, 256 + len(merges))
+            for new in pairwise(words[w]):
+                frequency[new] += times[w]
+                places[new].add(w)
+                touched.add(new)
+        for other in touched:
+            heapq.heappush(queue, (-frequency[other], other))
+        merges.append(pair)
+    return merges
+
+
+class BytePairEncoding:
+    """Text to token ids and back. Built in chapter 05.
+
+    Ids 0 to 255 are the bytes, and 256 + i is what merge i makes of a pair of earlier ids.
+
+    >>> bpe = BytePairEncoding.train("low lower lowest", vocab_size=258)
+    >>> bpe.encode("slow"), bpe.decode([115, 257])
+    ([115, 257], 'slow')
+
+    Raises:
+        ValueError: a merge joins an id that only a later merge makes.
+    """
+
+    def __init__(self, merges: list[tuple[int, int]]):
+        self.merges = [(left, right) for left, right in merges]
+        self.tokens = [bytes([byte]) for byte in range(256)]
+        for i, pair in enumerate(self.merges):
+            if not all(0 <= part < 256 + i for part in pair):
+                raise ValueError(f"Merge {i} may join ids from 0 to {255 + i}, not {pair}.")
+            self.tokens.append(self.tokens[pair[0]] + self.tokens[pair[1]])
+        self.ranks = {pair: i for i, pair in enumerate(self.merges)}
+
+    @classmethod
+    def train(cls, text: str, vocab_size: int) -> "BytePairEncoding":
+        """Learn `vocab_size - 256` merges, or fewer where every word has become one token.
+
+        Raises:
+            TypeError: `text` is no string.
+            ValueError: `vocab_size` is no whole number from 256 on, or `text` holds a surrogate.
+        """
+        if not isinstance(vocab_size, int) or vocab_size < 256:
+            raise ValueError(
+                f"vocab_size counts the 256 bytes too: from 256 on, not {vocab_size!r}."
+            )
+        return cls(learn_merges(Counter(split_words(text)), vocab_size - 256))
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of a text. Seconds grow with the square of the longest word.
+
+        Raises:
+            TypeError: `text` is no string.
+            ValueError: `text` holds half of a surrogate pair, which UTF-8 cannot write.
+        """
+        words = split_words(text)
+        ids = {word: self._encode_word(word) for word in set(words)}
+        return [i for word in words for i in ids[word]]
+
+    def _encode_word(self, word: str) -> list[int]:
+        ids = list(word.encode())
+        while len(ids) > 1:
+            pair = min(pairwise(ids), key=lambda pair: self.ranks.get(pair, len(self.ranks)))
+            if pair not in self.ranks:
+                break
+            ids = merge_pair(ids, pair, 256 + self.ranks[pair])
+        return ids
+
+    def decode(self, ids: list[int]) -> str:
+        """The text of the ids; bytes that are no UTF-8 become U+FFFD, the replacement character.
+
+        Raises:
+            TypeError: an id is no whole number.
+            ValueError: an id is not in the vocabulary.
+        """
+        ids = [index(i) for i in ids]
+        unknown = [i for i in ids if not 0 <= i < len(self.tokens)]
+        if unknown:
+            raise ValueError(f"Ids go from 0 to {len(self.tokens) - 1}, but {unknown[0]} came.")
+        return b"".join(self.tokens[i] for i in ids).decode("utf-8", errors="replace")
