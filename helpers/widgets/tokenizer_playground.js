@@ -128,8 +128,16 @@ const TRAITS = ["text", "tokenizer", "vocab_size", "piece", "step", "strings"]; 
 const MOST_DRAWN = 1500; // tokens: a page with more boxes answers slowly to a key
 const MOST_IN_ROW = 150;
 const TINTS = 5;
+const LINE_BREAK = 10; // the byte
 const written = (number) => number.toLocaleString("en");
 const textOf = (bytes) => tokenParts(bytes).map(([, text]) => text).join("");
+const MOST_NAMED = 80; // characters of a piece in a title
+
+/** A piece as its tokens show it, in quotes; only the start of a very long one. */
+function named(word) {
+  const start = Array.from(word.slice(0, 2 * MOST_NAMED)).slice(0, MOST_NAMED).join("");
+  return `“${textOf(UTF8.encode(start))}${start.length < word.length ? "…" : ""}”`;
+}
 
 /** A field may hold half a character; Python's strings with a UTF-8 form hold none. The halves become U+FFFD, as when a page sends them. */
 const wellFormed = (text) => text.replace(/\p{Surrogate}/gu, "\ufffd");
@@ -211,11 +219,17 @@ function textField(model, t, pattern) {
   return { node: labelled(t("text"), field), paint };
 }
 
+/** What a range stands at, beside its label; to a screen reader the range says it itself. */
+function valueBeside(input) {
+  const value = element("span", { class: "lm-note", "aria-hidden": "true" });
+  input.before(value);
+  return value;
+}
+
 function sizeField(model, t, current) {
   const move = (stop) => model.set("vocab_size", sizeAt(stop, current().full));
   const { node, input } = rangeField(t("size"), { min: 0, max: STOPS }, move, () => model.save_changes());
-  const value = element("output", { class: "lm-note", "aria-live": "off" });
-  node.append(value);
+  const value = valueBeside(input);
   const paint = ({ size, full }) => {
     input.value = stopOf(size, full);
     value.textContent = t("size_value", { size: written(size), merges: written(size - 256) });
@@ -248,10 +262,10 @@ function chip(bytes, id) {
     element("bdi", { class: "lm-token-text" }, ...shown), element("span", { class: "lm-token-id" }, id));
 }
 
-/** A piece: its tokens, and a new line below where it ends in a line break. */
-function pieceGroup({ word, ids }, tokens) {
-  const chips = ids.slice(0, MOST_DRAWN).map((id) => chip(tokens[id], id));
-  return element("span", { class: "lm-piece" }, ...chips, ...(word.endsWith("\n") ? [element("br")] : []));
+/** A piece: its tokens, and a new line of boxes after a line break. */
+function pieceGroup({ ids }, tokens) {
+  const chips = ids.slice(0, MOST_DRAWN).flatMap((id) => [chip(tokens[id], id), ...(tokens[id].includes(LINE_BREAK) ? [element("br")] : [])]);
+  return element("span", { class: "lm-piece" }, ...chips);
 }
 
 /** The piece that a key leads to. */
@@ -292,7 +306,7 @@ function tokensView(model, t, current) {
     groups.forEach((group, i) => group.classList.toggle("lm-chosen", i === number));
     more.textContent = left ? t("more", { count: written(left) }) : "";
     more.hidden = !left;
-    const said = piece ? t("piece_tokens", { piece: textOf(UTF8.encode(piece.word)), tokens: piece.ids.slice(0, MOST_IN_ROW).map((id) => `${label(id)} ${id}`).join(", ") }) : t("empty");
+    const said = piece ? t("piece_tokens", { piece: named(piece.word), tokens: piece.ids.slice(0, MOST_IN_ROW).map((id) => `${label(id)} ${id}`).join(", ") }) : t("empty");
     for (const [key, value] of Object.entries({ valuemax: Math.max(pieces.length - 1, 0), valuenow: Math.max(number, 0), valuetext: said })) body.setAttribute(`aria-${key}`, value);
     body.dataset.empty = piece ? "" : t("empty");
   };
@@ -330,18 +344,17 @@ function rowView(t) {
 
 /** One piece and its merges, one after the other. */
 function stepsView(model, t, current) {
-  const title = element("p", { class: "lm-title" }), value = element("output", { class: "lm-note", "aria-live": "off" });
+  const title = element("p", { class: "lm-title" });
   const { node: range, input } = rangeField(t("step"), { min: 0, max: 1 }, (step) => model.set("step", step), () => model.save_changes());
   const go = (by) => choose(model, { step: clamp(current().step + by, current().piece?.steps ?? 0) });
   const back = button(t("back"), () => go(-1)), forward = button(t("forward"), () => go(1));
-  const row = rowView(t), what = element("p", {}), why = element("p", {});
-  range.append(value);
+  const row = rowView(t), value = valueBeside(input), what = element("p", {}), why = element("p", {});
   const node = element("section", { class: "lm-steps" }, title, element("div", { class: "lm-bar" }, back, forward, range), row.node,
     element("div", { class: "lm-said" }, what, why), element("p", { class: "lm-note" }, t("ranks")));
   const paint = (state) => {
     node.hidden = !state.piece;
     if (!state.piece) return;
-    title.textContent = t("piece", { number: written(state.number + 1), count: written(state.pieces.length), piece: `“${textOf(UTF8.encode(state.piece.word))}”` });
+    title.textContent = t("piece", { number: written(state.number + 1), count: written(state.pieces.length), piece: named(state.piece.word) });
     input.max = state.piece.steps;
     input.value = state.step;
     value.textContent = t("step_value", { step: state.step, count: state.piece.steps });

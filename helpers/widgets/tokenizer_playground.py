@@ -87,19 +87,21 @@ class TokenizerPlayground(Explorable):
         "empty": "The text is empty: no tokens.",
         "more": "{count} more tokens are counted, but not drawn.",
         "hint": "Each box is a token with its id below. ␣ is a space, ↵ a line break. Two "
-        "hexadecimal digits with a dashed line are one byte of a character that was cut. "
-        "Click a word, or move with the arrow keys, to see its merges.",
+        "hexadecimal digits in a dashed box are one byte of a character that was cut. Merges "
+        "stay within a piece, a word for example: click a piece, or move with the arrow keys, to "
+        "see its merges below.",
         "piece": "Piece {number} of {count}: {piece}",
         "piece_tokens": "{piece}, as tokens {tokens}",
         "step": "Merges done",
         "step_value": "{step} of {count}",
         "back": "Back",
         "forward": "Next merge",
-        "ranks": "Between two neighbours stands the rank of their merge, · if there is none.",
+        "ranks": "Between two neighbours stands the rank of their merge, · where there is none. "
+        "A thick frame: the token just made. Coloured frames: the pair that comes next.",
         "as_bytes": "Bytes, before any merge.",
         "merged": "Merged: {left} and {right} became {made}. Its id is {id} = 256 + rank {rank}.",
-        "next": "Next: {left} and {right}. Of {count} neighbouring pairs with a merge, "
-        "their rank is the lowest: {rank}. A lower rank was learned earlier.",
+        "next": "Next: {left} and {right}. Their rank, {rank}, is the lowest of the {count} in the "
+        "row: this merge was learned before the others.",
         "next_only": "Next: {left} and {right}, with rank {rank}. "
         "No other neighbours have a merge.",
         "end": "No neighbours have a merge in this vocabulary: these are the tokens.",
@@ -176,11 +178,15 @@ class TokenizerPlayground(Explorable):
 
     def static_figure(self) -> Figure:
         """The first tokens with their ids, in lines, on white; the counts above."""
-        figure = Figure(figsize=(9, 3.6), layout="constrained")
+        boxes = self._boxes()
+        lines = max((line for _, line, _, _ in boxes), default=0) + 1
+        figure = Figure(figsize=(9, 0.5 * lines + 0.7), layout="constrained")
         ax = figure.subplots()
-        left = len(self.encode()) - self._draw_tokens(ax)
-        ax.set(xlim=(0, WIDTH), ylim=(LINES, 0), title=self._counts())
+        for box in boxes:
+            _draw_token(ax, *box)
+        ax.set(xlim=(0, WIDTH), ylim=(lines, 0), title=self._counts())
         ax.set_axis_off()
+        left = len(self.encode()) - len(boxes)
         if left:
             figure.supxlabel(self.strings["more"].format(count=f"{left:,}"), fontsize="medium")
         return figure
@@ -201,24 +207,19 @@ class TokenizerPlayground(Explorable):
         written = {name: f"{size:,}" for name, size in sizes.items()}
         return self.strings["counts"].format(**written, ratio=f"{len(self.text) / len(ids):.2f}")
 
-    def _draw_tokens(self, ax: Axes) -> int:
-        """Boxes from left to right, line by line; how many there was room for."""
-        tokens, fonts = self._cut().tokens, _fonts()
-        x, y = 0.0, 0
-        for number, i in enumerate(self.encode()):
-            text = _drawable(_shown(tokens[i]), fonts)
-            width = max(_columns(text), 0.75 * len(str(i))) + 0.8
-            if x and x + width > WIDTH:
-                x, y = 0.0, y + 1
-            if y == LINES:
-                return number
-            look = {"facecolor": TINTS[i % len(TINTS)], "edgecolor": "0.45", "linewidth": 0.8}
-            ax.add_patch(Rectangle((x + 0.1, y + 0.08), width - 0.2, 0.84, **look))
-            middle = {"ha": "center", "va": "center", "family": fonts}
-            ax.text(x + width / 2, y + 0.36, text, fontsize=11, clip_on=True, **middle)
-            ax.text(x + width / 2, y + 0.74, str(i), fontsize=7.5, clip_on=True, **middle)
-            x += width
-        return len(self.encode())
+    def _boxes(self) -> list[tuple[float, int, str, int]]:
+        """Left end, line, text and id of each token that there is room for, line by line."""
+        tokens, boxes = self._cut().tokens, []
+        x, line = 0.0, 0
+        for i in self.encode():
+            text = _drawable(_shown(tokens[i]))
+            if x and x + _width(text, i) > WIDTH:
+                x, line = 0.0, line + 1
+            if line == LINES:
+                break
+            boxes.append((x, line, text, i))
+            x += _width(text, i)
+        return boxes
 
 
 @functools.cache
@@ -285,14 +286,24 @@ def _fonts() -> list[str]:
     return ["DejaVu Sans Mono", *[name for name in CJK_FONTS if name in known][:1]]
 
 
-def _drawable(text: str, fonts: list[str]) -> str:
-    """The text with the number of each character that no font has, and with dollar signs kept."""
-    faces = [font_manager.get_font(font_manager.findfont(name)) for name in fonts]
+def _drawable(text: str) -> str:
+    """The text, with U+ and the number in place of each character that no font has."""
+    faces = [font_manager.get_font(font_manager.findfont(name)) for name in _fonts()]
     known = [any(face.get_char_index(ord(c)) for face in faces) for c in text]
-    drawn = [c if has else f"U+{ord(c):04X}" for c, has in zip(text, known, strict=True)]
-    return "".join(drawn).replace("$", r"\$")
+    return "".join(c if has else f"U+{ord(c):04X}" for c, has in zip(text, known, strict=True))
 
 
-def _columns(text: str) -> int:
-    """Width in letters: Chinese characters take two."""
-    return sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
+def _width(text: str, token_id: int) -> float:
+    """Of a box, in letters: Chinese characters take two, the digits of the id less than one."""
+    letters = sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
+    return max(letters, 0.75 * len(str(token_id))) + 0.8
+
+
+def _draw_token(ax: Axes, x: float, line: int, text: str, token_id: int) -> None:
+    width, look = _width(text, token_id), {"edgecolor": "0.45", "linewidth": 0.8}
+    look["facecolor"] = TINTS[token_id % len(TINTS)]
+    ax.add_patch(Rectangle((x + 0.1, line + 0.08), width - 0.2, 0.84, **look))
+    # parse_math: a text with two dollar signs is no formula.
+    middle = {"ha": "center", "va": "center", "family": _fonts(), "parse_math": False}
+    ax.text(x + width / 2, line + 0.36, text, fontsize=11, clip_on=True, **middle)
+    ax.text(x + width / 2, line + 0.74, str(token_id), fontsize=7.5, clip_on=True, **middle)
