@@ -85,6 +85,7 @@ def at_load(root: Locator, play: TokenizerPlayground) -> None:
     assert _ids(root) == play.encode()
     expect(_field(root)).to_have_value(play.text)
     _expect_counts(root, play.text)
+    _expect_said(root)
     _expect_row(root, play.text)
     piece = split_words(play.text)[play.piece]
     bpe = BytePairEncoding(_tokenizers()[play.tokenizer].merges[: play.vocab_size - 256])
@@ -216,8 +217,16 @@ def _expect_counts(root: Locator, text: str) -> None:
     assert _count(root, "Tokens") == len(ids)
     if ids:
         assert _count(root, "Characters per token") == float(f"{len(text) / len(ids):.2f}")
-    said = f"Tokens: {len(ids):,}." if ids else "The text is empty: no tokens."
-    expect(root.get_by_role("status")).to_contain_text(said)  # after a pause
+
+
+def _expect_said(root: Locator) -> None:
+    """After a pause, a screen reader is told the counts and the next merge."""
+    texts = root.locator(".lm-counts dd").all_inner_texts()
+    names = ("Characters", "Bytes", "Tokens", "Characters per token")
+    counts = " ".join(f"{name}: {text}." for name, text in zip(names, texts, strict=True))
+    steps = root.locator(".lm-said p").all_inner_texts()
+    told = root.get_by_role("status").locator("p")
+    expect(told).to_have_text([counts, " ".join(steps)])
 
 
 def _chosen(root: Locator) -> int:
@@ -284,6 +293,7 @@ def _type_any_text(root: Locator) -> None:
         _expect_counts(root, text)
         expect(root.locator(".lm-steps")).to_be_visible(visible=bool(text))
     _field(root).fill("")
+    expect(root.get_by_role("status")).to_have_text("The text is empty: no tokens.")
     _field(root).press_sequentially("low, 是")
     assert _ids(root) == list("low, 是".encode())
     assert _chosen(root) == 2  # the piece at the caret
@@ -315,6 +325,7 @@ def _walk_by_keyboard(root: Locator) -> None:
         assert _chosen(root) == place
         _expect_row(root, text)
     _walk(root, text, lambda: _slider(root, "Merges done").press("ArrowRight"))
+    _expect_said(root)
 
 
 def _walk_by_pointer(root: Locator) -> None:
