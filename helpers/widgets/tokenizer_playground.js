@@ -240,11 +240,12 @@ function sizeField(model, t, current) {
 
 /** Characters, bytes, tokens and their ratio, beside each other. */
 function countsView(t) {
-  const entry = (text) => ({ name: text, value: element("dd", {}) });
-  const entries = { characters: entry(t("characters")), bytes: entry(t("bytes")), tokens: entry(t("tokens")), ratio: entry(t("ratio")) };
-  const node = element("dl", { class: "lm-counts" }, ...Object.values(entries).map(({ name, value }) => element("div", {}, element("dt", {}, name), value)));
+  const names = { characters: t("characters"), bytes: t("bytes"), tokens: t("tokens"), ratio: t("ratio") };
+  const values = Object.keys(names).map(() => element("strong", {}));
+  const node = element("div", { class: "lm-counts" }, ...Object.values(names).map((name, i) => element("p", {}, element("span", { class: "lm-label" }, name), values[i])));
   const paint = (state) => {
-    for (const [name, text] of Object.entries(countTexts(t, state))) entries[name].value.textContent = text;
+    const shown = countTexts(t, state);
+    Object.keys(names).forEach((name, i) => { values[i].textContent = shown[name]; });
   };
   return { node, paint };
 }
@@ -316,7 +317,7 @@ function tokensView(model, t, current) {
 /** What the step did, and which pair comes next and why. */
 function sentences(t, { row: { ids, ranks, done }, tokenizer, label }) {
   const quoted = (id) => `“${label(id)}”`, pair = (rank) => ({ left: quoted(tokenizer.ids[2 * rank]), right: quoted(tokenizer.ids[2 * rank + 1]), rank });
-  const last = done.at(-1), lowest = lowestOf(ranks), count = ranks.filter((rank) => rank < LIMIT).length;
+  const last = done.at(-1), lowest = lowestOf(ranks), count = new Set(ranks.filter((rank) => rank < LIMIT)).size;
   const before = last === undefined ? t("as_bytes") : t("merged", { ...pair(last), made: quoted(256 + last), id: 256 + last });
   if (lowest === LIMIT) return [before, t("end")];
   return [before, count > 1 ? t("next", { ...pair(lowest), count }) : t("next_only", pair(lowest))];

@@ -101,9 +101,9 @@ class TokenizerPlayground(Explorable):
         "as_bytes": "Bytes, before any merge.",
         "merged": "Merged: {left} and {right} became {made}. Its id is {id} = 256 + rank {rank}.",
         "next": "Next: {left} and {right}. Their rank, {rank}, is the lowest of the {count} in the "
-        "row: this merge was learned before the others.",
+        "row: their merge was learned before the others.",
         "next_only": "Next: {left} and {right}, with rank {rank}. "
-        "No other neighbours have a merge.",
+        "No other pair of neighbours has a merge.",
         "end": "No neighbours have a merge in this vocabulary: these are the tokens.",
         "cut": "{count} more are not drawn.",
     }
