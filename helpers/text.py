@@ -60,20 +60,27 @@ def learn_merges(counts: dict[str, int], n_merges: int) -> list[tuple[int, int]]
     heapq.heapify(queue)
     merges = []
     while queue and len(merges) < n_merges:
-        n, pair = heapq.heappop(queue)
-        if n == 0 or frequency[pair] != -n:
+        count, pair = heapq.heappop(queue)
+        if count == 0 or frequency[pair] != -count:
             continue  # this count is out of date; the right one stands further down the queue
-        touched = set()
+        new, changes = 256 + len(merges), Counter()
         for w in places.pop(pair):
-            for old in pairwise(words[w]):
-                frequency[old] -= times[w]
-                touched.add(old)
-            words[w] = merge_pair(words[w], pair, 256 + len(merges))
-            for new in pairwise(words[w]):
-                frequency[new] += times[w]
-                places[new].add(w)
-                touched.add(new)
-        for other in touched:
+            ids, n, i = words[w], times[w], 0
+            while i < len(ids) - 1:
+                if (ids[i], ids[i + 1]) == pair:
+                    for left in ids[i - 1 : i]:  # none at the start of the word
+                        changes[left, pair[0]] -= n
+                        changes[left, new] += n
+                        places[left, new].add(w)
+                    for right in ids[i + 2 : i + 3]:  # none at its end
+                        changes[pair[1], right] -= n
+                        changes[new, right] += n
+                        places[new, right].add(w)
+                    ids[i : i + 2] = [new]
+                i += 1
+        changes[pair] = count  # back to zero: none is left
+        for other, change in changes.items():
+            frequency[other] += change
             heapq.heappush(queue, (-frequency[other], other))
         merges.append(pair)
     return merges
