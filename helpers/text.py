@@ -90,6 +90,22 @@ def learn_merges(counts: dict[str, int], n_merges: int) -> list[tuple[int, int]]
     return merges
 
 
+def apply_merges(ids: list[int], ranks: dict[tuple[int, int], int]) -> list[int]:
+    """The ids of one word, merged as in training: first what was learned first.
+
+    `ranks` says of each pair which merge it is, from 0 on. Built in chapter 05.
+
+    >>> apply_merges([5, 5, 7], {(5, 7): 0, (5, 5): 1})
+    [5, 256]
+    """
+    while len(ids) > 1:
+        pair = min(pairwise(ids), key=lambda pair: ranks.get(pair, len(ranks)))
+        if pair not in ranks:
+            break
+        ids = merge_pair(ids, pair, 256 + ranks[pair])
+    return ids
+
+
 class BytePairEncoding:
     """Text to token ids and back. Built in chapter 05.
 
@@ -134,17 +150,8 @@ class BytePairEncoding:
             ValueError: `text` holds half of a surrogate pair, which UTF-8 cannot write.
         """
         words = split_words(text)
-        ids = {word: self._encode_word(word) for word in set(words)}
+        ids = {word: apply_merges(list(word.encode()), self.ranks) for word in set(words)}
         return [i for word in words for i in ids[word]]
-
-    def _encode_word(self, word: str) -> list[int]:
-        ids = list(word.encode())
-        while len(ids) > 1:
-            pair = min(pairwise(ids), key=lambda pair: self.ranks.get(pair, len(self.ranks)))
-            if pair not in self.ranks:
-                break
-            ids = merge_pair(ids, pair, 256 + self.ranks[pair])
-        return ids
 
     def decode(self, ids: list[int]) -> str:
         """The text of the ids; bytes that are no UTF-8 become U+FFFD, the replacement character.
