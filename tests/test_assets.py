@@ -313,12 +313,6 @@ def apt_get(tmp_path, monkeypatch):
     return install
 
 
-def test_a_debian_package_is_opened_without_installing_it(deb):
-    content = assets.unpack(deb)
-    assert sorted(content) == ["usr/share/tiny/copy.bin.gz", "usr/share/tiny/thing.bin.gz"]
-    assert content["usr/share/tiny/thing.bin.gz"] == PACKED
-
-
 def test_two_files_of_one_package_cost_one_download(fetch, cache, deb, apt_get, tmp_path):
     apt_get(f'echo "$@" >> {tmp_path}/asked; cp {deb} .')
     for name in ("thing.bin", "copy.bin"):

