@@ -194,10 +194,11 @@ class TokenizerPlayground(Explorable):
     def alt_text(self) -> str:
         tokens = self._cut().tokens
         shown = ", ".join(f"{_shown(tokens[i])} {i}" for i in self.encode()[:20])
-        return (
-            f"A text cut into tokens, each in a box with its id, by the tokenizer "
-            f"{self.tokenizer} with {len(tokens):,} tokens. {self._counts()} The first: {shown}."
+        what = (
+            "A text cut into tokens, each in a box with its id, by the tokenizer "
+            f"{self.tokenizer} with {len(tokens):,} tokens. {self._counts()}"
         )
+        return f"{what} The first: {shown}." if shown else what
 
     def _counts(self) -> str:
         ids = self.encode()

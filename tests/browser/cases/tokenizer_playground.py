@@ -74,9 +74,9 @@ def arithmetic(evaluate, rng: np.random.Generator) -> None:
         for text in [*EDGES, TEXT, CHINESE, *[_text(rng, 60) for _ in range(60)]]:
             size = int(rng.choice([256, 257, 300, 700, len(bpe.tokens)]))
             _compare_encoding(evaluate, bpe, text, size, classes)
-        for piece in [*split_words(TEXT + CHINESE)[:40], "aaaaaaa", *EDGES]:
+        for piece in [*split_words(CHINESE + TEXT)[:20], "aaaaaaa", *EDGES]:
             _compare_steps(evaluate, bpe, flat, piece, int(rng.integers(256, 900)))
-        for token in [*bpe.tokens[::5], *_odd_tokens(rng)]:
+        for token in [*bpe.tokens[::8], *_odd_tokens(rng)]:
             assert evaluate("tokenParts", list(token)) == _parts(token)
     _compare_stops(evaluate)
 
@@ -134,7 +134,7 @@ def _merged(bpe: BytePairEncoding, piece: str, steps: int) -> tuple[list[int], l
 
 def _compare_steps(evaluate, bpe: BytePairEncoding, flat: list, piece: str, size: int) -> None:
     cut = BytePairEncoding(bpe.merges[: size - 256])
-    for steps in (0, 1, 3, 1000):
+    for steps in (0, 2, 1000):
         ids, done = _merged(cut, piece, steps)
         ranks = [cut.ranks.get(pair) for pair in pairwise(ids)]
         expected = {"ids": ids, "ranks": ranks, "done": done}
