@@ -1,0 +1,12 @@
+// Random numbers that the browser and Python have in common. Joined after _common.js where wanted.
+
+/** Numbers from 0 to 1: the generator mulberry32. */
+export function uniforms(seed, count) {
+  let state = seed;
+  return Float64Array.from({ length: count }, () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  });
+}
