@@ -35,7 +35,7 @@ function readState(model, photos) {
   const photo = photos.get(model.get("image_name")), { height, width } = photo, size = height * width;
   const settings = Object.fromEntries(SETTINGS.map((name) => [name, model.get(name)]));
   const { levels, low, high, outside } = augment(photo.values, height, width, settings);
-  const before = { levels: photo.levels, shares: shares(photo.levels) };
+  const before = { levels: photo.levels, shares: shares(photo.levels), low: [0, 0, 0], high: [0, 0, 0] };
   const after = { levels, shares: shares(levels), low: low.map((count) => count / size), high: high.map((count) => count / size) };
   // The ends can hold half of a picture, so that all others would be seen no more.
   const top = Math.max(...[before, after].flatMap((picture) => picture.shares.flatMap((bins) => bins.slice(1, -1)))) || 1;
@@ -52,12 +52,8 @@ function written(t, unit, value) {
 }
 
 function rangeOf(model, t, name) {
-  const [min, max, step, unit] = RANGES[name], texts = {
-    rotation: t("rotation"), zoom: t("zoom"), shift_right: t("shift_right"), shift_down: t("shift_down"),
-    contrast: t("contrast"), brightness: t("brightness"), noise: t("noise"),
-    erased_size: t("erased_size"), erased_right: t("erased_right"), erased_down: t("erased_down"),
-  };
-  const field = valuedRange(texts[name], { min, max, step }, (value) => model.set(name, value), () => model.save_changes());
+  const [min, max, step, unit] = RANGES[name];
+  const field = valuedRange(t(`label_${name}`), { min, max, step }, (value) => model.set(name, value), () => model.save_changes());
   return { node: field.node, paint: ({ settings }) => field.show(settings[name], written(t, unit, settings[name])) };
 }
 
@@ -75,15 +71,14 @@ function fillField(model, t) {
 
 /** All settings, in the order in which they are applied. */
 function settingsView(model, t) {
-  const names = { geometry: t("geometry"), light: t("light"), square: t("square") };
-  const fields = Object.fromEntries(Object.keys(RANGES).map((name) => [name, rangeOf(model, t, name)]));
-  const flip = flipField(model, t), fill = fillField(model, t);
-  const first = { geometry: [flip], light: [], square: [] }, last = { geometry: [fill], light: [], square: [] };
-  const groups = Object.entries(GROUPS).map(([group, members]) => element("fieldset", { class: "lm-group" },
-    element("legend", { class: "lm-title" }, names[group]),
-    ...[...first[group], ...members.map((name) => fields[name]), ...last[group]].map(({ node }) => node)));
-  const paint = (state) => [flip, fill, ...Object.values(fields)].forEach((field) => field.paint(state));
-  return { node: element("div", { class: "lm-settings" }, ...groups), paint };
+  const groups = Object.keys(GROUPS).map((group) => {
+    const ranges = GROUPS[group].map((name) => rangeOf(model, t, name));
+    const fields = group === "geometry" ? [flipField(model, t), ...ranges, fillField(model, t)] : ranges;
+    const node = element("fieldset", { class: "lm-group" }, element("legend", { class: "lm-title" }, t(`group_${group}`)), ...fields.map((field) => field.node));
+    return { node, fields };
+  });
+  const paint = (state) => groups.forEach(({ fields }) => fields.forEach((field) => field.paint(state)));
+  return { node: element("div", { class: "lm-settings" }, ...groups.map(({ node }) => node)), paint };
 }
 
 /** Choice of a photograph, a random draw of all settings but the fill, and the way back. */
@@ -111,38 +106,46 @@ function paintLevels(canvas, levels, height, width) {
   canvas.getContext("2d").putImageData(picture, 0, 0);
 }
 
-const bar = (share, i) => `M${i} 0v${share}h1v-${share}z`;
-const outline = (bins) => `M0 0${bins.map((share) => `V${share}h1`).join("")}V0`;
+/** A picture below its name and size. */
+function photoView(t, title) {
+  const canvas = element("canvas", { class: "lm-photo", role: "img", "aria-label": title }), size = element("span", { class: "lm-note" });
+  const node = element("div", { class: "lm-figure" }, element("p", { class: "lm-title lm-heading" }, title, size), canvas);
+  const paint = ({ height, width }, { levels }) => {
+    paintLevels(canvas, levels, height, width);
+    size.textContent = t("size", { height, width });
+  };
+  return { node, paint };
+}
 
-/** The histogram of one channel: bars, the cut-off part of the two at the ends, and the outline of another histogram. */
-function histogramView(channel, name) {
+const bar = (share, i) => `M${i} 0v${-share}h1v${share}z`;
+const outline = (bins) => `M0 0${bins.map((share) => `V${-share}h1`).join("")}V0`;
+
+/** The histogram of one channel: bars, what was cut off at the two ends, and the outline of another histogram. */
+function histogramView(t, channel) {
   const paths = ["bars", "cut", "outline"].map((part) => part2d("path", { class: `lm-${part}` }));
   const svg = part2d("svg", { preserveAspectRatio: "none", "aria-hidden": "true" }, ...paths);
-  const [low, high] = [element("span", { class: "lm-low" }), element("span", { class: "lm-high" })];
-  const head = element("p", { class: "lm-channel" }, low, element("span", { class: "lm-middle" }, name), high);
-  const paint = (t, top, bins, ends, other) => {
-    svg.setAttribute("viewBox", `0 0 ${BINS} ${top}`);
+  const [low, middle, high] = ["low", "middle", "high"].map((side) => element("span", { class: `lm-${side}` }));
+  middle.textContent = t(`channel_${channel}`);
+  const paint = (top, bins, ends, other) => {
+    svg.setAttribute("viewBox", `0 ${-top} ${BINS} ${top}`);
     const drawn = [bins.map(bar).join(""), bar(ends[0], 0) + bar(ends[1], BINS - 1), other ? outline(other) : ""];
     paths.forEach((path, i) => path.setAttribute("d", drawn[i]));
     [low, high].forEach((node, i) => { node.textContent = ends[i] ? t("unit_percent", { number: percent(ends[i]) }) : ""; });
   };
-  return { node: element("div", { class: `lm-histogram lm-${channel}` }, head, svg), paint };
+  return { node: element("div", { class: `lm-histogram lm-${channel}` }, element("p", { class: "lm-channel" }, low, middle, high), svg), paint };
 }
 
-/** A picture with its size above and its histograms below. */
-function pictureView(t, title) {
-  const canvas = element("canvas", { class: "lm-photo", role: "img", "aria-label": title }), size = element("span", { class: "lm-note" });
-  const names = { red: t("red"), green: t("green"), blue: t("blue") };
-  const charts = CHANNELS.map((channel) => histogramView(channel, names[channel]));
-  const ticks = [0, 64, 128, 192, 255].map((level) => element("span", {}, String(level)));
-  const axis = element("div", { class: "lm-axis", "aria-hidden": "true" }, ...ticks);
-  const node = element("div", { class: "lm-figure" }, element("p", { class: "lm-title lm-heading" }, title, size), canvas,
-    element("div", { class: "lm-histograms" }, ...charts.map((chart) => chart.node), axis, element("p", { class: "lm-note lm-below" }, t("level"))));
-  const paint = ({ height, width, top }, picture, other) => {
-    paintLevels(canvas, picture.levels, height, width);
-    size.textContent = t("size", { height, width });
-    charts.forEach((chart, i) => chart.paint(t, top, picture.shares[i], [picture.low?.[i] ?? 0, picture.high?.[i] ?? 0], other?.shares[i]));
-  };
+/** The histograms of red, green and blue above one axis. */
+function histogramsView(t) {
+  const charts = CHANNELS.map((channel) => histogramView(t, channel));
+  const ticks = [0, 64, 128, 192, 255].map((level) => {
+    const tick = element("span", {}, String(level));
+    tick.style.left = `${(100 * level) / 255}%`;
+    return tick;
+  });
+  const node = element("div", { class: "lm-histograms" }, ...charts.map((chart) => chart.node),
+    element("div", { class: "lm-axis", "aria-hidden": "true" }, ...ticks), element("p", { class: "lm-below" }, t("level")));
+  const paint = ({ top }, { shares: all, low, high }, other) => charts.forEach((chart, i) => chart.paint(top, all[i], [low[i], high[i]], other?.shares[i]));
   return { node, paint };
 }
 
@@ -170,22 +173,24 @@ function sentences(t) {
 
 /** From where a random draw takes each number. */
 function rangesText(t) {
-  const range = ([name, [low, high]]) => [name, t("range", { low: written(t, RANGES[name][3], low), high: written(t, RANGES[name][3], high) })];
+  const end = (name, value) => written(t, RANGES[name][3] === "factor" ? "number" : RANGES[name][3], value);
+  const range = ([name, [low, high]]) => [name, t("range", { low: end(name, low), high: end(name, high) })];
   return t("ranges", Object.fromEntries(Object.entries(DRAWN).map(range)));
 }
 
 function render({ model, el }) {
   const t = texts(model), photos = photographs(model);
-  const source = sourceView(model, t), before = pictureView(t, t("original")), after = pictureView(t, t("augmented"));
-  const legend = legendView(t), words = sentences(t), settings = settingsView(model, t);
+  const source = sourceView(model, t), settings = settingsView(model, t), legend = legendView(t), words = sentences(t);
+  const [before, after] = [photoView(t, t("original")), photoView(t, t("augmented"))], [left, right] = [histogramsView(t), histogramsView(t)];
   el.append(element("div", { class: "lm lm-augmentation-lab" }, source.node,
-    element("div", { class: "lm-pair" }, before.node, after.node), legend.node, words.node, settings.node,
+    element("div", { class: "lm-pair lm-photos" }, before.node, after.node), element("div", { class: "lm-pair" }, left.node, right.node),
+    legend.node, words.node, settings.node,
     element("p", { class: "lm-note" }, t("hint")), element("p", { class: "lm-note" }, rangesText(t))));
   return paintOnChange(model, TRAITS, () => {
     const state = readState(model, photos);
-    before.paint(state, state.before);
-    after.paint(state, state.after, state.before);
-    [source, legend, words, settings].forEach((view) => view.paint(state));
+    for (const view of [before, left]) view.paint(state, state.before);
+    for (const view of [after, right]) view.paint(state, state.after, state.before);
+    [source, settings, legend, words].forEach((view) => view.paint(state));
   });
 }
 

@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import numpy as np
 import traitlets
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from helpers.widgets._augmentation import (
@@ -71,38 +70,37 @@ class AugmentationLab(Explorable):
         "original": "Original",
         "augmented": "Augmented",
         "size": "{width} × {height} pixels",
-        "geometry": "Geometry",
-        "light": "Light and noise",
-        "square": "Erased square",
+        "group_geometry": "Geometry",
+        "group_light": "Light and noise",
+        "group_square": "Erased square",
         "flip": "Flip left and right",
-        "rotation": "Rotation",
-        "zoom": "Zoom",
-        "shift_right": "Shift right",
-        "shift_down": "Shift down",
+        "label_rotation": "Rotation",
+        "label_zoom": "Zoom",
+        "label_shift_right": "Shift right",
+        "label_shift_down": "Shift down",
         "fill": "Outside the picture",
         "fill_black": "black",
         "fill_reflected": "reflected",
-        "contrast": "Contrast",
-        "brightness": "Brightness",
-        "noise": "Noise",
-        "erased_size": "Side",
-        "erased_right": "Place across",
-        "erased_down": "Place down",
+        "label_contrast": "Contrast",
+        "label_brightness": "Brightness",
+        "label_noise": "Noise",
+        "label_erased_size": "Side",
+        "label_erased_right": "Place across",
+        "label_erased_down": "Place down",
         "unit_degrees": "{number}°",
         "unit_factor": "× {number}",
         "unit_percent": "{number} %",
-        "red": "red",
-        "green": "green",
-        "blue": "blue",
+        "channel_red": "red",
+        "channel_green": "green",
+        "channel_blue": "blue",
         "level": "Value",
-        "share": "Share of pixels in %",
         "legend_outline": "the original's outline",
-        "legend_cut": "cut off, with their share",
+        "legend_cut": "values that were cut off",
         "legend_height": "full height: {percent} % of the pixels; a taller bar ends there",
-        "unchanged": "This is the original picture. Its values have the mean {mean} and the "
-        "standard deviation {deviation}, on the scale 0 to 255.",
-        "moments": "The mean of all values went from {mean_before} to {mean}, the standard "
-        "deviation from {deviation_before} to {deviation}.",
+        "unchanged": "This is the original picture. On the scale 0 to 255, its values have the "
+        "mean {mean} and the standard deviation {deviation}.",
+        "moments": "On the scale 0 to 255, the mean of all values went from {mean_before} to "
+        "{mean}, their standard deviation from {deviation_before} to {deviation}.",
         "cut_none": "No value was cut off.",
         "cut_low": "{low} % of the values were cut off at 0.",
         "cut_high": "{high} % of the values were cut off at 255.",
@@ -190,20 +188,17 @@ class AugmentationLab(Explorable):
 
     def static_figure(self) -> Figure:
         """Both pictures, and below each the histograms of its channels."""
-        pictures = [self._pictures[self.image_name], self.augmented().levels]
+        before, after = self._pictures[self.image_name], self.augmented()
         figure = Figure(figsize=(8, 6.5), layout="constrained")
-        axes = figure.subplots(4, 2, height_ratios=[4, 1, 1, 1], sharex=False, squeeze=False)
-        counts = [[_histogram(channel) for channel in picture] for picture in pictures]
-        top = 100 * _top(counts)
-        for column, name in enumerate(("original", "augmented")):
-            axes[0, column].imshow(pictures[column].transpose(1, 2, 0))
-            axes[0, column].set(title=self.strings[name])
-            axes[0, column].set_axis_off()
-            for channel, colour in enumerate(COLOURS):
-                _draw_histogram(axes[1 + channel, column], counts[column][channel], colour, top)
-                axes[1 + channel, column].set_ylabel(self.strings[colour])
-            axes[3, column].set_xlabel(self.strings["level"])
-        figure.supylabel(self.strings["share"], fontsize="medium")
+        axes = figure.subplots(4, 2, height_ratios=[4, 1, 1, 1])
+        for ax, name, levels in zip(
+            axes[0], ("original", "augmented"), (before, after.levels), strict=True
+        ):
+            ax.imshow(levels.transpose(1, 2, 0))
+            ax.set(title=self.strings[name])
+            ax.set_axis_off()
+        self._draw_histograms(axes[1:], before, after)
+        figure.legend(*axes[1, 1].get_legend_handles_labels(), loc="outside upper right", ncols=2)
         figure.supxlabel(textwrap.fill(self._in_words(), 100), fontsize="medium")
         return figure
 
@@ -215,6 +210,40 @@ class AugmentationLab(Explorable):
             f"below each the histograms of red, green and blue. Changed settings: "
             f"{listed.replace('-', '−')}. {self._in_words()}"
         )
+
+    def _draw_histograms(self, axes: np.ndarray, before: np.ndarray, after: Augmented) -> None:
+        """One row for each channel; the original on the left, and as an outline on the right."""
+        edges, pairs = np.linspace(0, 256, BINS + 1), list(zip(before, after.levels, strict=True))
+        shares = [[_histogram(levels) for levels in pair] for pair in pairs]
+        # The ends can hold half of a picture, so that all others would be seen no more.
+        top = max(bins[1:-1].max() for pair in shares for bins in pair) or 1.0
+        for i, (colour, tint) in enumerate(COLOURS.items()):
+            right = axes[i, 1]
+            for ax, bins in zip(axes[i], shares[i], strict=True):
+                ax.stairs(100 * bins, edges, fill=True, color=tint)
+                ax.set(xlim=(0, 256), ylim=(0, 100 * top), xticks=[0, 64, 128, 192, 255])
+                ax.set(
+                    ylabel=self.strings[f"channel_{colour}"],
+                    xlabel=self.strings["level"] if i == 2 else "",
+                )
+                ax.yaxis.set_major_formatter(self.strings["unit_percent"].format(number="{x:g}"))
+                ax.spines[["top", "right"]].set_visible(False)
+            cut, ends = [100 * after.low[i], 100 * after.high[i]], [0, 256 - 256 // BINS]
+            right.bar(
+                ends,
+                cut,
+                256 // BINS,
+                align="edge",
+                color="black",
+                label=self.strings["legend_cut"],
+            )
+            right.stairs(
+                100 * shares[i][0],
+                edges,
+                color="0.4",
+                linewidth=0.8,
+                label=self.strings["legend_outline"],
+            )
 
     def _in_words(self) -> str:
         """What the live region says."""
@@ -237,16 +266,3 @@ class AugmentationLab(Explorable):
 def _histogram(levels: np.ndarray) -> np.ndarray:
     """Share of the pixels in each bin: float64 (BINS,)."""
     return np.bincount(levels.ravel() // (256 // BINS), minlength=BINS) / levels.size
-
-
-def _top(shares: list[list[np.ndarray]]) -> float:
-    """The highest bin of all histograms but for the ends, which black and white can fill."""
-    inner = max(histogram[1:-1].max() for picture in shares for histogram in picture)
-    return inner or 1.0
-
-
-def _draw_histogram(ax: Axes, shares: np.ndarray, colour: str, top: float) -> None:
-    edges = np.linspace(0, 256, BINS + 1)
-    ax.stairs(100 * shares, edges, fill=True, color=COLOURS[colour])
-    ax.set(xlim=(0, 256), ylim=(0, top), xticks=[0, 64, 128, 192, 255])
-    ax.spines[["top", "right"]].set_visible(False)
