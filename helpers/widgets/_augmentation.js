@@ -104,12 +104,12 @@ export function erased(values, height, width, [top, left, side]) {
 
 /** Cut to 0…1 and rounded to 0…255; beside it how many values of each channel were cut off at 0 and at 1. */
 export function toLevels(values) {
-  const size = values.length / 3, low = [0, 0, 0], high = [0, 0, 0];
-  const levels = Uint8Array.from(values, (value, i) => {
-    if (value < -EDGE) low[Math.floor(i / size)] += 1;
-    if (value > 1 + EDGE) high[Math.floor(i / size)] += 1;
-    return Math.floor(255 * Math.min(Math.max(value, 0), 1) + 0.5);
-  });
+  const levels = new Uint8Array(values.length), size = values.length / 3, low = [0, 0, 0], high = [0, 0, 0];
+  for (let channel = 0; channel < 3; channel += 1) for (let i = channel * size; i < (channel + 1) * size; i += 1) {
+    if (values[i] < -EDGE) low[channel] += 1;
+    if (values[i] > 1 + EDGE) high[channel] += 1;
+    levels[i] = Math.floor(255 * Math.min(Math.max(values[i], 0), 1) + 0.5);
+  }
   return { levels, low, high };
 }
 
