@@ -17,7 +17,7 @@ HELPERS = ROOT / "helpers"
 # A module may import those of the ranks before its own; evaluation and its like stand apart.
 RANKS = [
     ["assets"],
-    ["data", "text", "audio"],
+    ["data", "images", "text", "audio"],
     ["models", "optim", "checkpoints", "progress", "arguments"],
     ["runs"],
     ["training", "generation"],
