@@ -53,13 +53,13 @@ def read_image(source: bytes | str | Path) -> Tensor:
     except UnidentifiedImageError:
         raise ValueError(f"{name}: damaged before the first pixel.") from None
     except Exception as error:  # Pillow raises a dozen types, SyntaxError among them
-        raise ValueError(f"{name}: {error}.") from error
+        raise ValueError(f"{name}: {str(error).rstrip('.')}.") from error
     pixels = np.array(image.convert("L" if image.mode in ("1", "L", "LA") else "RGB"))
     return torch.from_numpy(np.atleast_3d(pixels)).permute(2, 0, 1).contiguous()
 
 
 def refuse_doubtful(image: Image.Image, content: bytes) -> None:
-    """Raise ValueError for a picture whose 8-bit colours are a matter of choice. Built in chapter 04.
+    """Raise ValueError where 8-bit colours are a matter of choice. Built in chapter 04.
 
     >>> refuse_doubtful(Image.new("CMYK", (8, 8)), b"")
     Traceback (most recent call last):
@@ -104,7 +104,7 @@ def bilinear(images: Tensor, x: Tensor, y: Tensor) -> Tensor:
     for right, down in itertools.product((0, 1), (0, 1)):
         column, row = x.floor() + right, y.floor() + down
         weight = (1 - (x - column).abs()) * (1 - (y - row).abs())
-        inside = (0 <= column) & (column < width) & (0 <= row) & (row < height)
+        inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
         column = column.clamp(0, width - 1).long()
         row = row.clamp(0, height - 1).long()
         pixel = images[which, :, row, column]  # (batch, rows, columns, channels)

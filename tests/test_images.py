@@ -103,8 +103,14 @@ def test_a_camera_s_note_on_the_way_up_is_obeyed(turned):
     plain = torch.from_numpy(COLOUR).permute(2, 0, 1)
     # The eight ways in the order of the standard: mirrored or not, then turned.
     upright = {
-        **{1: plain, 2: plain.flip(2), 3: plain.flip(1, 2), 4: plain.flip(1)},
-        **{5: plain.mT, 6: plain.mT.flip(2), 7: plain.mT.flip(1, 2), 8: plain.mT.flip(1)},
+        1: plain,
+        2: plain.flip(2),
+        3: plain.flip(1, 2),
+        4: plain.flip(1),
+        5: plain.mT,
+        6: plain.mT.flip(2),
+        7: plain.mT.flip(1, 2),
+        8: plain.mT.flip(1),
     }[turned]
     assert_close(read_image(encoded(image, exif=exif)), upright.contiguous())
 
@@ -243,8 +249,12 @@ def test_erase_is_kornia_s(size, generator):
     )
     extent += 1
     params = {
-        **{"ys": corner[:, 0], "xs": corner[:, 1], "heights": extent[:, 0], "widths": extent[:, 1]},
-        **{"values": torch.zeros(batch), "batch_prob": torch.ones(batch)},
+        "ys": corner[:, 0],
+        "xs": corner[:, 1],
+        "heights": extent[:, 0],
+        "widths": extent[:, 1],
+        "values": torch.zeros(batch),
+        "batch_prob": torch.ones(batch),
         "forward_input_shape": torch.tensor(images.shape),
     }
     expected = augmentation.RandomErasing(p=1)(images, params=params)
