@@ -16,6 +16,9 @@ BOOK = "large-models-from-scratch"
 # Replacing one of these under a running notebook breaks the notebook service itself.
 KEEP_AS_IS = ("torch", "numpy", "ipywidgets", "ipython", "ipykernel", "jupyter-client", "tornado")
 
+# Packages that are imported under another name than pip installs them by.
+IMPORTED_AS = {"scikit-learn": "sklearn"}
+
 
 def setup(seed: int = 0) -> None:
     """Seed every generator, share the processor fairly and choose the book's figure style.
@@ -42,7 +45,7 @@ def setup(seed: int = 0) -> None:
 
 
 def need(*packages: str) -> None:
-    """Make sure that the packages of a chapter can be imported.
+    """Make sure that the packages of a chapter, named as pip names them, can be imported.
 
     On Colab and Kaggle a missing one is installed, and nothing that runs already is replaced.
     Elsewhere the reader owns the environment, and is told what to type.
@@ -53,7 +56,7 @@ def need(*packages: str) -> None:
         ModuleNotFoundError: a package is missing here.
         ImportError: on Colab or Kaggle, pip could not install it beside what runs there.
     """
-    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    missing = [p for p in packages if importlib.util.find_spec(IMPORTED_AS.get(p, p)) is None]
     if not missing:
         return
     if not _on_hosted_notebook():

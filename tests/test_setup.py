@@ -78,6 +78,14 @@ def test_need_tells_the_owner_of_an_environment_what_to_type():
         helpers.need("torch", "no_such_package_here")
 
 
+def test_need_knows_a_package_that_is_imported_under_another_name(monkeypatch):
+    """pip installs scikit-learn, Python imports sklearn: "pip install sklearn" installs nothing."""
+    helpers.need("scikit-learn")
+    monkeypatch.setitem(helpers.IMPORTED_AS, "scikit-learn", "no_such_package_here")
+    with pytest.raises(ModuleNotFoundError, match="-m pip install scikit-learn` and run"):
+        helpers.need("scikit-learn")
+
+
 @pytest.fixture(scope="module")
 def colab(tmp_path_factory) -> Path:
     """A Python of its own that sees all packages of ours, as an image of Colab holds its own."""

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from helpers.widgets import (
+    AugmentationLab,
     Broadcasting,
     FramePlayer,
     KernelLab,
@@ -24,7 +25,7 @@ from helpers.widgets import (
     static_html,
 )
 from helpers.widgets.base import Explorable
-from tests.browser.cases import diagnosis_game, schedule_composer
+from tests.browser.cases import diagnosis_game, schedule_composer, tokenizer_playground
 
 COMMENT = re.compile(r"^\s*/\*\*.*?\*/|(?<!\S)// [^\n]*", re.DOTALL | re.MULTILINE)
 ALT = "grey noise that becomes a picture step by step"
@@ -42,6 +43,7 @@ def player(count: int = 5, **given) -> FramePlayer:
 
 
 MAKERS = {
+    "augmentation_lab": lambda: AugmentationLab({"dots": photo().expand(3, -1, -1)}, rotation=20),
     "broadcasting": Broadcasting,
     "diagnosis_game": diagnosis_game.example,
     "frame_player": player,
@@ -50,6 +52,7 @@ MAKERS = {
     "receptive_field": lambda: ReceptiveField([(3, 1, 1)] * 3),
     "schedule_composer": schedule_composer.example,
     "sliding_window": lambda: SlidingWindow(photo()[:8, :8]),
+    "tokenizer_playground": tokenizer_playground.example,
 }
 
 

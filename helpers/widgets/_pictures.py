@@ -36,7 +36,7 @@ def _checked(name: str, image: np.ndarray, colour: bool) -> np.ndarray:
             f"image {name!r} should be uint8 of shape {shape}, height and width {least} to "
             f"{most} pixels; got {image.dtype} of shape {image.shape}."
         )
-    return np.ascontiguousarray(image)
+    return image.copy(order="C")  # what the caller does to it later changes nothing here
 
 
 def packed(pictures: dict[str, np.ndarray]) -> tuple[list[dict], bytes]:

@@ -18,28 +18,32 @@ const GROUPS = {
 const FILLS = ["black", "reflected"], CHANNELS = ["red", "green", "blue"];
 const BINS = 64, LAST_SEED = 999999; // as in augmentation_lab.py
 
-/** The photographs by name: levels 0…255 and values 0…1, both channel by channel. */
+const channelsOf = (levels) => CHANNELS.map((_, i) => levels.subarray((i * levels.length) / 3, ((i + 1) * levels.length) / 3));
+
+/** What is shown of a picture: levels 0…255, the shares of its histograms, [mean, standard deviation], shares of each channel cut off at 0 and at 255. */
+function described(levels, low = [0, 0, 0], high = [0, 0, 0]) {
+  const share = (count) => (3 * count) / levels.length;
+  const shares = channelsOf(levels).map((channel) => histogram(channel, BINS).map(share));
+  return { levels, shares, moments: moments(levels), low: low.map(share), high: high.map(share) };
+}
+
+/** The photographs by name; their values are 0…1, channel by channel. */
 function photographs(model) {
   const bytes = readBytes(model.get("pixels"));
   return new Map(model.get("sources").map(({ name, height, width, start }) => {
     const levels = bytes.subarray(start, start + 3 * height * width);
-    return [name, { height, width, levels, values: Float64Array.from(levels, (level) => level / 255) }];
+    return [name, { name, height, width, before: described(levels), values: Float64Array.from(levels, (level) => level / 255) }];
   }));
 }
 
-const channelsOf = (levels) => CHANNELS.map((_, i) => levels.subarray((i * levels.length) / 3, ((i + 1) * levels.length) / 3));
-const shares = (levels) => channelsOf(levels).map((channel) => histogram(channel, BINS).map((count) => count / channel.length));
-
 /** Everything that the views show, computed from the traits. */
 function readState(model, photos) {
-  const photo = photos.get(model.get("image_name")), { height, width } = photo, size = height * width;
-  const settings = Object.fromEntries(SETTINGS.map((name) => [name, model.get(name)]));
-  const { levels, low, high, outside } = augment(photo.values, height, width, settings);
-  const before = { levels: photo.levels, shares: shares(photo.levels), low: [0, 0, 0], high: [0, 0, 0] };
-  const after = { levels, shares: shares(levels), low: low.map((count) => count / size), high: high.map((count) => count / size) };
+  const { name, height, width, before, values } = photos.get(model.get("image_name"));
+  const settings = Object.fromEntries(SETTINGS.map((setting) => [setting, model.get(setting)]));
+  const { levels, low, high, outside } = augment(values, height, width, settings), after = described(levels, low, high);
   // The ends can hold half of a picture, so that all others would be seen no more.
   const top = Math.max(...[before, after].flatMap((picture) => picture.shares.flatMap((bins) => bins.slice(1, -1)))) || 1;
-  return { height, width, settings, before, after, outside, top, name: model.get("image_name") };
+  return { name, height, width, settings, before, after, outside, top };
 }
 
 const percent = (share) => formatNumber(100 * share, 1);
@@ -146,7 +150,7 @@ function histogramsView(t) {
   });
   const node = element("div", { class: "lm-histograms" }, ...charts.map((chart) => chart.node),
     element("div", { class: "lm-axis", "aria-hidden": "true" }, ...ticks), element("p", { class: "lm-below" }, t("level")));
-  const paint = ({ top }, { shares: all, low, high }, other) => charts.forEach((chart, i) => chart.paint(top, all[i], [low[i], high[i]], other?.shares[i]));
+  const paint = ({ top }, { shares, low, high }, other) => charts.forEach((chart, i) => chart.paint(top, shares[i], [low[i], high[i]], other?.shares[i]));
   return { node, paint };
 }
 
@@ -161,7 +165,7 @@ function legendView(t) {
 function sentences(t) {
   const node = element("p", { class: "lm-sentences", role: "status", "aria-live": "polite" });
   const paint = ({ before, after, outside, settings }) => {
-    const [first, now] = [moments(before.levels), moments(after.levels)].map((pair) => pair.map((number) => formatNumber(number, 1)));
+    const [first, now] = [before.moments, after.moments].map((pair) => pair.map((number) => formatNumber(number, 1)));
     const [low, high] = [mean(after.low), mean(after.high)], ends = ["none", "low", "high", "both"][(low > 0) + 2 * (high > 0)];
     const values = { mean_before: first[0], deviation_before: first[1], mean: now[0], deviation: now[1] };
     const changed = () => [t("moments", values), t(`cut_${ends}`, { low: percent(low), high: percent(high) }),

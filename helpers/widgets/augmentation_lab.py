@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 import traitlets
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from helpers.widgets._augmentation import (
@@ -20,6 +21,8 @@ from helpers.widgets._pictures import checked_pictures, packed
 from helpers.widgets.base import Explorable
 
 BINS = 64  # of a histogram, four levels each, as in augmentation_lab.js
+EDGES = np.linspace(0, 256, BINS + 1)
+SIDES = ("original", "augmented")
 COLOURS = {"red": "#cf3f44", "green": "#2e8b57", "blue": "#3b7dd8"}  # as in augmentation_lab.css
 LAST_SEED = 999_999
 
@@ -163,11 +166,7 @@ class AugmentationLab(Explorable):
 
     @traitlets.validate("seed")
     def _check_seed(self, proposal):
-        value = proposal["value"]
-        whole = isinstance(value, Integral) and not isinstance(value, bool)
-        if not whole or not 0 <= value <= LAST_SEED:
-            raise ValueError(f"seed should be a whole number from 0 to {LAST_SEED}; got {value!r}.")
-        return int(value)
+        return _checked_seed(proposal["value"])
 
     @staticmethod
     def draw(seed: int) -> dict[str, bool | float | int]:
@@ -176,7 +175,7 @@ class AugmentationLab(Explorable):
         >>> AugmentationLab.draw(3)["rotation"]
         -30.0
         """
-        return {"seed": seed, **drawn_settings(seed)}
+        return {"seed": _checked_seed(seed), **drawn_settings(seed)}
 
     def settings(self) -> dict[str, bool | float | int | str]:
         """The present settings by name, without `image_name`."""
@@ -191,59 +190,41 @@ class AugmentationLab(Explorable):
         before, after = self._pictures[self.image_name], self.augmented()
         figure = Figure(figsize=(8, 6.5), layout="constrained")
         axes = figure.subplots(4, 2, height_ratios=[4, 1, 1, 1])
-        for ax, name, levels in zip(
-            axes[0], ("original", "augmented"), (before, after.levels), strict=True
-        ):
+        for ax, name, levels in zip(axes[0], SIDES, (before, after.levels), strict=True):
             ax.imshow(levels.transpose(1, 2, 0))
             ax.set(title=self.strings[name])
             ax.set_axis_off()
         self._draw_histograms(axes[1:], before, after)
+        for ax in axes[3]:
+            ax.set_xlabel(self.strings["level"])
         figure.legend(*axes[1, 1].get_legend_handles_labels(), loc="outside upper right", ncols=2)
         figure.supxlabel(textwrap.fill(self._in_words(), 100), fontsize="medium")
         return figure
 
     def alt_text(self) -> str:
-        changed = {n: v for n, v in self.settings().items() if v != {**ORIGINAL, "seed": 0}[n]}
-        listed = ", ".join(f"{n.replace('_', ' ')} {v}" for n, v in changed.items()) or "none"
+        usual = {**ORIGINAL, "seed": 0}
+        changed = {name: value for name, value in self.settings().items() if value != usual[name]}
+        listed = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in changed.items())
         return (
             f"The photograph {self.image_name} in colour, beside it the same one augmented, and "
             f"below each the histograms of red, green and blue. Changed settings: "
-            f"{listed.replace('-', '−')}. {self._in_words()}"
+            f"{listed.replace('-', '−') or 'none'}. {self._in_words()}"
         )
 
     def _draw_histograms(self, axes: np.ndarray, before: np.ndarray, after: Augmented) -> None:
-        """One row for each channel; the original on the left, and as an outline on the right."""
-        edges, pairs = np.linspace(0, 256, BINS + 1), list(zip(before, after.levels, strict=True))
-        shares = [[_histogram(levels) for levels in pair] for pair in pairs]
+        """A row for each channel; the right one also has cut-off values and the left's outline."""
+        shares = np.array([[_histogram(c) for c in picture] for picture in (before, after.levels)])
         # The ends can hold half of a picture, so that all others would be seen no more.
-        top = max(bins[1:-1].max() for pair in shares for bins in pair) or 1.0
-        for i, (colour, tint) in enumerate(COLOURS.items()):
-            right = axes[i, 1]
-            for ax, bins in zip(axes[i], shares[i], strict=True):
-                ax.stairs(100 * bins, edges, fill=True, color=tint)
-                ax.set(xlim=(0, 256), ylim=(0, 100 * top), xticks=[0, 64, 128, 192, 255])
-                ax.set(
-                    ylabel=self.strings[f"channel_{colour}"],
-                    xlabel=self.strings["level"] if i == 2 else "",
-                )
+        top, width = shares[:, :, 1:-1].max() or 1.0, 256 // BINS
+        for i, colour in enumerate(COLOURS):
+            for ax, bins in zip(axes[i], shares[:, i], strict=True):
+                _draw_histogram(ax, bins, COLOURS[colour], top)
+                ax.set_ylabel(self.strings[f"channel_{colour}"])
                 ax.yaxis.set_major_formatter(self.strings["unit_percent"].format(number="{x:g}"))
-                ax.spines[["top", "right"]].set_visible(False)
-            cut, ends = [100 * after.low[i], 100 * after.high[i]], [0, 256 - 256 // BINS]
-            right.bar(
-                ends,
-                cut,
-                256 // BINS,
-                align="edge",
-                color="black",
-                label=self.strings["legend_cut"],
-            )
-            right.stairs(
-                100 * shares[i][0],
-                edges,
-                color="0.4",
-                linewidth=0.8,
-                label=self.strings["legend_outline"],
-            )
+            names = {"cut": self.strings["legend_cut"], "outline": self.strings["legend_outline"]}
+            ends = [100 * after.low[i], 100 * after.high[i]]
+            ax.bar([0, 256 - width], ends, width, align="edge", color="black", label=names["cut"])
+            ax.stairs(100 * shares[0, i], EDGES, color="0.4", lw=0.8, label=names["outline"])
 
     def _in_words(self) -> str:
         """What the live region says."""
@@ -263,6 +244,19 @@ class AugmentationLab(Explorable):
         return " ".join(texts[key].format(**written) for key in keys)
 
 
+def _checked_seed(seed) -> int:
+    whole = isinstance(seed, Integral) and not isinstance(seed, bool)
+    if not whole or not 0 <= seed <= LAST_SEED:
+        raise ValueError(f"seed should be a whole number from 0 to {LAST_SEED}; got {seed!r}.")
+    return int(seed)
+
+
 def _histogram(levels: np.ndarray) -> np.ndarray:
     """Share of the pixels in each bin: float64 (BINS,)."""
     return np.bincount(levels.ravel() // (256 // BINS), minlength=BINS) / levels.size
+
+
+def _draw_histogram(ax: Axes, shares: np.ndarray, colour: str, top: float) -> None:
+    ax.stairs(100 * shares, EDGES, fill=True, color=colour)
+    ax.set(xlim=(0, 256), ylim=(0, 100 * top), xticks=[0, 64, 128, 192, 255])
+    ax.spines[["top", "right"]].set_visible(False)
