@@ -197,10 +197,21 @@ def show_record(
     return RecordTable(loaded, columns)
 
 
+# A value and its spread stay on one line; a table wider than the screen scrolls by itself. The style
+# travels along, for Colab and JupyterLab.
+TABLE_STYLE = """<style>
+.lm-record { overflow-x: auto; }
+.lm-record :is(th, td) { padding: 0.2em 0.7em; text-align: right; }
+.lm-record td { white-space: nowrap; }
+.lm-record th[scope="row"] { padding-left: 0; text-align: left; min-width: 8em; }
+</style>"""
+
+
 class RecordTable:
     """A record's table: HTML in a notebook, plain text elsewhere."""
 
     def __init__(self, loaded: dict, columns: Mapping[str, str]):
+        self.name = f"Record {loaded['name']}"
         self.head = ["", *columns.values()]
         self.body = [
             [label, *(_mean_and_spread(metric, row[metric]) for metric in columns)]
@@ -226,7 +237,9 @@ class RecordTable:
             for label, *cells in self.body
         )
         return (
-            f"<table><thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table>"
+            f'{TABLE_STYLE}<div class="lm-record" tabindex="0" role="region" '
+            f'aria-label="{html.escape(self.name, quote=True)}"><table><thead><tr><td></td>{head}'
+            f"</tr></thead><tbody>{rows}</tbody></table></div>"
             f"<p><small>{html.escape(self.foot)}</small></p>"
         )
 

@@ -159,6 +159,7 @@ def test_an_unknown_record_is_refused_and_the_known_ones_are_listed():
 
 
 LOADED = {
+    "name": "x",
     "seeds": [0, 1, 2, 3, 4],
     "date": "2026-01-02",
     "machine": "2 cores",
@@ -200,6 +201,7 @@ def test_a_record_in_html_says_the_same_and_is_escaped():
     assert "loss (nats)" in page
     assert "accuracy" not in page
     assert table.foot in page
+    assert 'tabindex="0" role="region" aria-label="Record x"' in page  # it may scroll sideways
 
 
 @pytest.mark.usefixtures("loaded")
