@@ -197,8 +197,8 @@ def show_record(
     return RecordTable(loaded, columns)
 
 
-# A value and its spread stay on one line; a table wider than the screen scrolls by itself. The style
-# travels along, for Colab and JupyterLab.
+# A value and its spread stay on one line; a table wider than the screen scrolls by itself. The
+# style travels along, for Colab and JupyterLab.
 TABLE_STYLE = """<style>
 .lm-record { overflow-x: auto; }
 .lm-record :is(th, td) { padding: 0.2em 0.7em; text-align: right; }
