@@ -181,6 +181,23 @@ MUTANTS = [
     Mutant("a cut through a character is taken for right", "helpers/checks/ch05.py",
            "byte & 0b1100_0000 == 0b1000_0000", "byte >= 0b1000_0000",
            "tests/test_exercises.py -k 05.cut"),
+    Mutant("keys in an explorable work on JupyterLab's cells", "helpers/widgets/_common.js",
+           'node.setAttribute("data-lm-suppress-shortcuts", "true")', "{}",
+           "tests/browser/test_jupyterlab.py"),
+    Mutant("a picture is turned the wrong way", "helpers/images.py",
+           "torch.stack([cos, -sin, sin, cos], dim=1)", "torch.stack([cos, sin, -sin, cos], dim=1)",
+           "tests/test_images.py"),
+    Mutant("test pictures are changed too", "helpers/images.py",
+           "self.augment(images) if self.training else images", "self.augment(images)",
+           "tests/test_images.py"),
+    Mutant("16 bits a channel are halved without a word", "helpers/images.py",
+           "content[24] == 16", "content[24] == 17", "tests/test_images.py"),
+    Mutant("merges are made from the left", "helpers/text.py",
+           "pair = min(pairwise(ids), key=lambda pair: ranks.get(pair, len(ranks)))",
+           "pair = next((p for p in pairwise(ids) if p in ranks), None)", "tests/test_text.py"),
+    Mutant("packed texts see each other", "helpers/text.py",
+           "documents[:, :, None] == documents[:, None, :]",
+           "(documents[:, :, None] > 0) & (documents[:, None, :] > 0)", "tests/test_text.py"),
 ]  # fmt: skip
 
 

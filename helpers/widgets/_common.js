@@ -31,10 +31,14 @@ function texts(model) {
   };
 }
 
+const CONTROLS = ["button", "input", "select", "textarea"];
+
 /** A DOM element; children are nodes or strings. */
 function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  // JupyterLab takes keys for itself (arrows, b for a new cell) unless the focused element says this.
+  if (CONTROLS.includes(tag) || "tabindex" in attributes) node.setAttribute("data-lm-suppress-shortcuts", "true");
   node.append(...children);
   return node;
 }

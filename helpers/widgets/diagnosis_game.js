@@ -270,10 +270,8 @@ function render({ model, el }) {
   const causes = causesView(model, t), answer = answerView(model, t, go, () => reach(feedback.node), causes.node), result = resultView(model, t, go);
   const desk = element("div", { class: "lm-desk" }, instruments.node, element("div", { class: "lm-diagnosis" }, feedback.node, answer.node));
   const views = [runs, curves, instruments, feedback, causes, answer, result];
-  const root = element("div", { class: "lm lm-diagnosis-game" },
-    element("div", { class: "lm-head" }, runs.node, title), curves.node, desk, result.node, said);
-  root.addEventListener("keydown", (event) => event.stopPropagation()); // JupyterLab would take arrow keys and Enter for itself
-  el.append(root);
+  el.append(element("div", { class: "lm lm-diagnosis-game" },
+    element("div", { class: "lm-head" }, runs.node, title), curves.node, desk, result.node, said));
   return paintOnChange(model, TRAITS, () => {
     const state = readState(model), { place, run, solved, runs: { length: count } } = state;
     title.textContent = run ? t("title", { number: place + 1, count }) : t("result");

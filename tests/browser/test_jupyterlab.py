@@ -126,4 +126,12 @@ def test_a_moved_explorable_changes_its_trait_in_the_kernel(browser, lab):
     end = time.monotonic() + 20
     while in_kernel(runtime, "lab.bias") != "0.25":
         assert time.monotonic() < end, "the kernel never heard of the new bias"
+
+    # "b" adds a cell in JupyterLab, but not while the reader's focus is in an explorable.
+    cells = page.locator(".jp-Notebook-cell")
+    before = cells.count()
+    root.get_by_role("button").first.focus()
+    page.keyboard.press("b")
+    page.keyboard.press("Escape")
+    expect(cells).to_have_count(before)
     page.close()
