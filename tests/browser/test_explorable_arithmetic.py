@@ -130,6 +130,16 @@ def test_every_control_tells_python(name, mount):
         assert mounted.unsaved() == []
 
 
+def test_jupyterlab_leaves_the_keys_of_every_control_alone(name, mount):
+    """Its shortcuts ask for this attribute; test_jupyterlab.py shows it live."""
+    controls = mount(case(name).example()).root.locator(
+        "button, input, select, textarea, [tabindex]"
+    )
+    assert controls.count() > 0
+    for control in controls.all():
+        expect(control).to_have_attribute("data-lm-suppress-shortcuts", "true")
+
+
 def test_no_trait_is_left_out_of_the_view(name, mount):
     """A view comes right from saved state alone: set before mounting or after, it is the same."""
     late, early = case(name).example(), case(name).example()
