@@ -30,7 +30,10 @@ def standardise_like(answer):
         train = case["train_images"].clone()
         train[:, 0] = 7
         flat.append({**case, "train_images": train})
+    train = torch.tensor([[[[0, 2]], [[7, 8]]]])  # hardly varies, but is not constant
+    flat.append({"images": images.byte(), "train_images": train.byte()})
     compare(answer, _standard, flat, FLAT_CHANNEL_MISTAKES, _same_float32)
+    _check_many_constant(answer)
     return (
         "The same two numbers for a channel are used everywhere, so an image that is darker than "
         "those of training stays darker, and nothing about the other part has leaked."
@@ -40,7 +43,7 @@ def standardise_like(answer):
 def flip_boxes(answer):
     """`flip_boxes(boxes, width)`: the boxes of the picture that is turned left to right."""
     cases = [{"boxes": torch.tensor([[1.0, 2.0, 4.0, 7.0]]), "width": 10}]
-    limits = {"n": (1, 3), "width": (20, 40), "left": (0, 9), "top": (0, 9)}
+    limits = {"n": (1, 3), "width": (21, 40), "left": (0, 9), "top": (0, 9)}  # x1 is at most 21
     for case in random_cases(20, **limits, broad=(1, 10), high=(1, 10)):
         box = [case["left"], case["top"], case["left"] + case["broad"], case["top"] + case["high"]]
         boxes = torch.tensor([box]).float() + torch.arange(case["n"])[:, None]
@@ -70,6 +73,7 @@ def split_by_group(answer):
                 "from torch.Generator().manual_seed(seed), so that a seed names one split."
             )
     _check_chances(answer)
+    _check_rounding(answer)
     return (
         "Groups are drawn, examples are counted. No photograph has a near-copy on the other side, "
         "and whoever knows the seed can make the same parts again."
@@ -91,7 +95,7 @@ def class_weights(answer):
         compare(answer, _weights(), gaps, EMPTY_CLASS_MISTAKES, same_tensor)
     return (
         "Power 1 gives every class the same say, power 0 every example, and those between are a "
-        "compromise. As the mean stays 1, the loss keeps its size and the learning rate its sense."
+        "compromise. As the mean is 1, the plain average of the weighted losses keeps its size."
     )
 
 
@@ -166,11 +170,11 @@ def _bytes(*shape: int) -> Tensor:
 
 
 def _mean(images: Tensor, dims=(0, 2, 3)) -> Tensor:
-    return images.float().mean(dims, keepdim=True)
+    return images.double().mean(dims, keepdim=True).float()  # sums of bytes are exact in float64
 
 
 def _deviation(images: Tensor, dims=(0, 2, 3), correction=0) -> Tensor:
-    return images.float().std(dims, keepdim=True, correction=correction)
+    return images.double().std(dims, keepdim=True, correction=correction).float()
 
 
 def _standard(images: Tensor, train_images: Tensor) -> Tensor:
@@ -280,7 +284,30 @@ FLAT_CHANNEL_MISTAKES = [
         )
         for exponent in range(3, 13)
     ),
+    (
+        lambda images, train_images: (
+            (images - _mean(train_images)) / _deviation(train_images).clamp(min=1)
+        ),
+        "a channel that varies a little is not constant; divide by its deviation, though below 1.",
+    ),
 ]
+
+
+def _check_many_constant(answer: Any) -> None:
+    """So many equal bytes that a deviation computed in float32 is above 0, with any threads."""
+    for value in (199, 255):
+        train = torch.full((101, 1, 31, 37), value).byte()
+        images = torch.tensor([[[[value - 1, value]]]]).byte()
+        case = {"images": images, "train_images": train}
+        result, wanted = ask(answer, **case), _standard(**case)
+        # The mean of an answer may be that of float32.
+        if not same_tensor(result, wanted, atol=1e-2):
+            raise Wrong(
+                f"With 101 training images of shape (1, 31, 37), in which every byte is {value}, "
+                f"images={images!r} gave {result!r}, expected {wanted!r}. Hint: the deviation of "
+                "so many equal values is rounded to a little more than 0 in float32; compute in "
+                "float64, or ask whether the largest byte is also the smallest."
+            )
 
 
 # 2. Flip boxes.
@@ -387,9 +414,14 @@ def _check_parts(answer: Any, case: Mapping, train: list[int], test: list[int]) 
         )
 
 
+def _wanted(case: Mapping) -> float:
+    """How many examples are enough; what share · n is too large by rounding does not count."""
+    return case["share"] * len(case["groups"]) - 1e-9
+
+
 def _share_is_right(case: Mapping, test: list[int]) -> bool:
     """Enough, and not enough without some group, which may have been the last one drawn."""
-    wanted = case["share"] * len(case["groups"])
+    wanted = _wanted(case)
     sizes = Counter(case["groups"][i] for i in test)
     return len(test) >= wanted and len(test) - max(sizes.values(), default=0) < wanted
 
@@ -400,13 +432,12 @@ def _check_share(answer: Any, cases: Sequence[Mapping], parts: Sequence) -> None
     if failed is None:
         return
     case, _, test = failed
-    wanted = case["share"] * len(case["groups"])
     what = f"{call_text(answer, case)} gave a test part of {len(test)} examples: {test}."
     for explains, hint in SHARE_MISTAKES:
         if all(explains(*pair) for pair in pairs):
             raise Wrong(f"{what} Hint: {hint}")
     raise Wrong(
-        f"{what} Hint: take whole groups until there are at least {wanted:g}, and then stop."
+        f"{what} Hint: take whole groups until there are at least {_wanted(case):g}, and then stop."
     )
 
 
@@ -430,7 +461,7 @@ SHARE_MISTAKES = [
         "the test part stays below its share: the group that reaches the share belongs to it.",
     ),
     (
-        lambda case, train, test: len(test) >= case["share"] * len(case["groups"]),
+        lambda case, train, test: len(test) >= _wanted(case),
         "a group too many: ask before each draw whether the share is reached already.",
     ),
 ]
@@ -455,6 +486,18 @@ def _check_chances(answer: Any) -> None:
         raise Wrong(
             f"{text} no test part with group {never}, which has {groups.count(never)} examples. "
             "Hint: every group must have a chance, whatever its size."
+        )
+
+
+def _check_rounding(answer: Any) -> None:
+    """0.28 · 25 is 7, and in floating point a little more, for which no group is drawn."""
+    case = {"groups": list(range(101, 126)), "share": 0.28, "seed": 0}
+    train, test = _split_of(answer, case)
+    _check_parts(answer, case, train, test)
+    if not _share_is_right(case, test):
+        raise Wrong(
+            f"{call_text(answer, case)} gave a test part of {len(test)} examples, expected 7. "
+            f"Hint: 0.28 * 25 is {0.28 * 25} in Python; leave some room for rounding."
         )
 
 
