@@ -498,7 +498,7 @@ def test_pip_refuses_an_sdist_that_would_leave_its_folder(fetch, cache, wheels):
     """It unpacks an sdist, to ask it for its name; a hostile one gets no further."""
     tar(wheels / "tiny_data-1.0.tar.gz", SDIST | {"tiny_data-1.0/../../evil": RIGHT})
     before = below(wheels)
-    with pytest.raises(AssetError, match=r"python: .* has a file \(.*/\.\./evil\)"):
+    with pytest.raises(AssetError, match=r"python: .*The tar file"):
         fetch("sdist:tiny-data==1.0/tiny_data-1.0/thing.bin")
     assert below(wheels) == before
 

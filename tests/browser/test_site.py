@@ -107,7 +107,7 @@ def test_menu_opens_on_a_phone(page, site):
     """Theme versions from 1.3 on have a dead button here."""
     page.set_viewport_size({"width": 375, "height": 720})
     page.goto(f"{site}/book/03_convolution.html")
-    link = page.locator(".bd-sidebar-primary").get_by_role("link", name="Glossary")
+    link = page.locator(".bd-sidebar-primary").get_by_role("link", name="Install")
     expect(link).not_to_be_in_viewport()
     page.locator("button.primary-toggle, label.sidebar-toggle.primary-toggle").first.click()
     expect(link).to_be_in_viewport()

@@ -78,7 +78,8 @@ def operate(page: Page, root: Locator) -> None:
     _draw(root)
     _turn_by_half_a_circle(root)
     _cut_off(root)
-    root.get_by_label("Photograph").select_option("small")
+    root.get_by_label("Photograph").select_option(index=1)
+    _expect_state(root)
 
 
 class Expected(NamedTuple):
