@@ -5,11 +5,17 @@ of a group make the same number of steps with batches of 50. Rates and strengths
 validation part with seeds 10 to 12, which are not reported. The test part is only reported.
 
 - scaling: 2,000 pictures, 200 steps of plain SGD; "own rate" was chosen for that scaling.
-- augmentation: 500 pictures, 400 steps of Adam. Each strength is a usual one; none was tuned.
+- judged: the network of "standardised, rate 0.1"; the pictures that it judges are standardised with
+  the statistics of its training part, with those of each batch, or with the former twice.
+- augmentation: 500 pictures, 400 or 2,000 steps of Adam. Each strength is a usual one; none was
+  tuned.
 - split: 500 pictures, each copied five times with small changes, a fifth held back; 400 steps. The
   validation accuracy is that on the part held back, the test accuracy that on the real test part.
-- noise: 1,000 pictures, 15 % of the labels replaced by another class; 400 steps. Suspects are those
-  with the highest loss under networks that have not seen them, as many as there are wrong labels.
+- noise: 1,000 pictures, 15 % of the labels replaced by another class; 400 batches, drawn with
+  replacement. Suspects are those with the highest loss under networks that have not seen them, as
+  many as there are wrong labels.
+
+The training accuracy is that on the pictures and labels that were learned from, unchanged.
 """
 
 from collections.abc import Callable
@@ -19,10 +25,7 @@ import torch
 from kornia.augmentation import (
     AugmentationSequential,
     RandomAffine,
-    RandomBrightness,
-    RandomContrast,
     RandomErasing,
-    RandomGaussianNoise,
     RandomHorizontalFlip,
     RandomVerticalFlip,
 )
@@ -33,14 +36,16 @@ from torch.optim import SGD
 from benchmarks.common import main
 from helpers.data import fashion_mnist
 from helpers.evaluation import accuracy, predict
-from helpers.images import Augmented, affine
+from helpers.images import Augmented, add_noise, adjust, affine
 from helpers.training import fit
 
 BATCH_SIZE = 50
+STEPS = 400
 MAX_LR = 4e-3
 PIXEL = 1 / 28
 
 Scores = dict[str, float]
+Change = Callable[[Tensor], Tensor]
 
 
 def small_cnn() -> nn.Sequential:
@@ -69,7 +74,7 @@ def some(seed: int, n: int) -> tuple[Tensor, Tensor]:
     return images[rows], labels[rows]
 
 
-def learn(model: nn.Module, seed: int, images: Tensor, labels: Tensor, steps: int = 400) -> None:
+def learn(model: nn.Module, seed: int, images: Tensor, labels: Tensor, steps: int = STEPS) -> None:
     epochs = steps * BATCH_SIZE // len(images)
     generator = torch.Generator().manual_seed(seed)
     fit(
@@ -84,15 +89,29 @@ def learn(model: nn.Module, seed: int, images: Tensor, labels: Tensor, steps: in
     )
 
 
-def scores(model: nn.Module, held_back: tuple[Tensor, Tensor] | None = None) -> Scores:
-    """Accuracy on pictures held back, on the test part, and on the test part moved about."""
+def scores(
+    model: nn.Module,
+    learned: tuple[Tensor, Tensor],
+    held_back: tuple[Tensor, Tensor] | None = None,
+    judge: Callable[[nn.Module, Tensor, Tensor], float] | None = None,
+) -> Scores:
+    """Accuracy on pictures held back, on the test part, on it moved about, and on what was learned.
+
+    `judge` gives the accuracy of a model on pictures and labels.
+    """
     clothes = fashion_mnist()
     parts = {
         "validation_accuracy": held_back or clothes[2:4],
         "test_accuracy": clothes[4:6],
         "moved_accuracy": (moved(clothes.test_images), clothes.test_labels),
+        "training_accuracy": learned,
     }
-    return {name: accuracy(predict(model, x), y) for name, (x, y) in parts.items()}
+    judge = judge or as_usual
+    return {name: judge(model, images, labels) for name, (images, labels) in parts.items()}
+
+
+def as_usual(model: nn.Module, images: Tensor, labels: Tensor) -> float:
+    return accuracy(predict(model, images), labels)
 
 
 def moved(images: Tensor) -> Tensor:
@@ -114,7 +133,7 @@ class Scaled(nn.Module):
         return self.model((images - self.mean) / self.sd)
 
 
-def scaling(seed: int, lr: float, scale: Callable[[Tensor], tuple[float, float]]) -> Scores:
+def trained(seed: int, lr: float, scale: Callable[[Tensor], tuple[float, float]]) -> nn.Module:
     images, labels = some(seed, 2_000)
     model = Scaled(*scale(images / 255), seeded_cnn(seed))
     fit(
@@ -127,7 +146,11 @@ def scaling(seed: int, lr: float, scale: Callable[[Tensor], tuple[float, float]]
         generator=torch.Generator().manual_seed(seed),
         quiet=True,
     )
-    return scores(model)
+    return model
+
+
+def scaling(seed: int, lr: float, scale: Callable[[Tensor], tuple[float, float]]) -> Scores:
+    return scores(trained(seed, lr, scale), some(seed, 2_000))
 
 
 def bytes_as_they_are(_pixels: Tensor) -> tuple[float, float]:
@@ -142,13 +165,52 @@ def standardised(pixels: Tensor) -> tuple[float, float]:
     return pixels.mean().item(), pixels.std().item()
 
 
-def augmentation(seed: int, *changes: nn.Module) -> Scores:
+class OwnStatistics(nn.Module):
+    """A network behind the mean and sd of the batch that comes."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.model((images - images.mean()) / images.std(correction=0))
+
+
+def judged(seed: int, size: int = 0, by_class: bool = False, twice: bool = False) -> Scores:
+    """`size` pictures in a batch that is standardised by itself; 0: training statistics."""
+    model = trained(seed, 0.1, standardised)
+    if twice:
+        model = Scaled(model.mean, model.sd, model)
+
+    def judge(model: Scaled, images: Tensor, labels: Tensor) -> float:
+        if not size:
+            return as_usual(model, images, labels)
+        generator = torch.Generator().manual_seed(0)
+        order = torch.randperm(len(labels), generator=generator)
+        order = labels.argsort(stable=True) if by_class else order
+        logits = predict(OwnStatistics(model.model), images[order], batch_size=size)
+        return accuracy(logits, labels[order])
+
+    return scores(model, some(seed, 2_000), judge=judge)
+
+
+def augmentation(seed: int, augment: Change | None = None, steps: int = STEPS) -> Scores:
     model = seeded_cnn(seed)
-    if changes:
-        # kornia draws from the global generator, which `seeded_cnn` has seeded.
-        model = Augmented(AugmentationSequential(*changes), model)
-    learn(model, seed, *some(seed, 500))
-    return scores(model)
+    if augment is not None:
+        # Changes draw from the global generator, which `seeded_cnn` has seeded.
+        model = Augmented(augment, model)
+    learn(model, seed, *some(seed, 500), steps)
+    return scores(model, some(seed, 500))
+
+
+def other_values(images: Tensor) -> Tensor:
+    """Contrast by a factor of 0.7 to 1.3, brightness by up to 0.2."""
+    contrast, brightness = torch.rand(2, len(images))
+    return adjust(images, 0.7 + 0.6 * contrast, 0.4 * brightness - 0.2)
+
+
+def noisy(images: Tensor) -> Tensor:
+    return add_noise(images, 0.1, torch.default_generator)
 
 
 def copies(images: Tensor, times: int, generator: torch.Generator) -> Tensor:
@@ -170,8 +232,9 @@ def split(seed: int, by_picture: bool) -> Scores:
     if not by_picture:  # the same number of copies, whichever picture they come from
         held_back = held_back[torch.randperm(len(held_back), generator=generator)]
     model = seeded_cnn(seed)
-    learn(model, seed, images[~held_back], labels[~held_back])
-    return scores(model, (images[held_back], labels[held_back]))
+    learned = images[~held_back], labels[~held_back]
+    learn(model, seed, *learned)
+    return scores(model, learned, (images[held_back], labels[held_back]))
 
 
 def with_noise(labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -181,14 +244,16 @@ def with_noise(labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tens
     return torch.where(wrong, other, labels), wrong
 
 
-def unseen_logits(seed: int, images: Tensor, labels: Tensor, folds: int = 4) -> Tensor:
-    """Logits for each picture from a network that was trained without it, for five epochs."""
+def unseen_logits(
+    seed: int, images: Tensor, labels: Tensor, folds: int = 4, epochs: int = 5
+) -> Tensor:
+    """Logits for each picture from a network that was trained without it."""
     fold = torch.arange(len(images)) % folds
     logits = torch.empty(len(images), 10)
     for k in range(folds):
         model = seeded_cnn(seed)
         seen = fold != k
-        learn(model, seed, images[seen], labels[seen], steps=5 * int(seen.sum()) // BATCH_SIZE)
+        learn(model, seed, images[seen], labels[seen], steps=epochs * int(seen.sum()) // BATCH_SIZE)
         logits[~seen] = predict(model, images[~seen])
     return logits
 
@@ -209,15 +274,38 @@ def noise(seed: int, remedy: str) -> Scores:
             images, labels = images[~suspects], labels[~suspects]
         else:
             labels = torch.where(suspects, logits.argmax(dim=1), labels)
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.randint(len(labels), (STEPS * BATCH_SIZE,), generator=generator)
     model = seeded_cnn(seed)
-    learn(model, seed, images, labels)
-    return scores(model)
+    learn(model, seed, images[drawn], labels[drawn])
+    return scores(model, (images, labels))
 
 
-def augmented(*changes: nn.Module) -> Callable[[int], Scores]:
-    return lambda seed: augmentation(seed, *changes)
-
-
+MIRRORED = RandomHorizontalFlip(p=0.5)
+BY_1, BY_3 = (RandomAffine(0, translate=(k * PIXEL, k * PIXEL), p=1) for k in (1, 3))
+ERASED = RandomErasing((0.02, 0.2), p=0.5)
+CHANGES = {
+    "none": None,
+    "mirrored": AugmentationSequential(MIRRORED),
+    "moved by up to 1 pixel": AugmentationSequential(BY_1),
+    "moved by up to 3 pixels": AugmentationSequential(BY_3),
+    "turned by up to 10°": AugmentationSequential(RandomAffine(10, p=1)),
+    "brightness and contrast": other_values,
+    "noise": noisy,
+    "a rectangle erased": AugmentationSequential(ERASED),
+    "mirrored, moved by 1, erased": AugmentationSequential(MIRRORED, BY_1, ERASED),
+    "upside down": AugmentationSequential(RandomVerticalFlip(p=0.5)),
+    "turned by any angle": AugmentationSequential(RandomAffine(180, p=1)),
+}
+# Those whose gain is measured again with five times as many steps.
+LONGER = (
+    "none",
+    "mirrored",
+    "moved by up to 1 pixel",
+    "moved by up to 3 pixels",
+    "a rectangle erased",
+    "mirrored, moved by 1, erased",
+)
 CHEAP = "scaling: standardised, rate 0.1"
 ROWS = {
     "scaling: 0…255, rate 0.1": partial(scaling, lr=0.1, scale=bytes_as_they_are),
@@ -226,27 +314,18 @@ ROWS = {
     "scaling: 0…255, own rate 0.003": partial(scaling, lr=3e-3, scale=bytes_as_they_are),
     "scaling: 0…1, own rate 0.3": partial(scaling, lr=0.3, scale=unit),
     "scaling: standardised, own rate 0.3": partial(scaling, lr=0.3, scale=standardised),
-    "augmentation: none": augmented(),
-    "augmentation: mirrored": augmented(RandomHorizontalFlip(p=0.5)),
-    "augmentation: moved by up to 1 pixel": augmented(
-        RandomAffine(0, translate=(PIXEL, PIXEL), p=1)
-    ),
-    "augmentation: moved by up to 3 pixels": augmented(
-        RandomAffine(0, translate=(3 * PIXEL, 3 * PIXEL), p=1)
-    ),
-    "augmentation: turned by up to 10°": augmented(RandomAffine(10, p=1)),
-    "augmentation: brightness and contrast": augmented(
-        RandomContrast((0.7, 1.3), p=1), RandomBrightness((0.8, 1.2), p=1)
-    ),
-    "augmentation: noise": augmented(RandomGaussianNoise(0, 0.1, p=1)),
-    "augmentation: a rectangle erased": augmented(RandomErasing((0.02, 0.2), p=0.5)),
-    "augmentation: mirrored, moved by 1, erased": augmented(
-        RandomHorizontalFlip(p=0.5),
-        RandomAffine(0, translate=(PIXEL, PIXEL), p=1),
-        RandomErasing((0.02, 0.2), p=0.5),
-    ),
-    "augmentation: upside down": augmented(RandomVerticalFlip(p=0.5)),
-    "augmentation: turned by any angle": augmented(RandomAffine(180, p=1)),
+    "judged: training statistics": judged,
+    "judged: own, batches shuffled": partial(judged, size=50),
+    "judged: own, one class in a batch": partial(judged, size=50, by_class=True),
+    "judged: own, one picture a batch": partial(judged, size=1),
+    "judged: training statistics, twice": partial(judged, twice=True),
+    **{f"augmentation: {name}": partial(augmentation, augment=CHANGES[name]) for name in CHANGES},
+    **{
+        f"augmentation, 2,000 steps: {name}": partial(
+            augmentation, augment=CHANGES[name], steps=2_000
+        )
+        for name in LONGER
+    },
     "split: copies shared out at random": partial(split, by_picture=False),
     "split: copies of a picture kept together": partial(split, by_picture=True),
     **{

@@ -1,14 +1,17 @@
 """Pictures: from the bytes of a file to a tensor, and the changes that augmentation makes to them.
 
-- `read_image` never guesses: what it cannot turn into 8-bit grey or colour without a decision (on a
-  background, on an ink, on which of several pictures) it refuses, and says what to do.
+- `read_image` refuses what it cannot turn into 8-bit grey or colour without a decision (on a
+  background, on an ink, on which of several pictures), and says what to do. Colour profiles are the
+  exception: the numbers come back as they stand in the file.
 - The changes work on a whole batch (batch, channels, height, width) of floats in 0…1, with
   parameters of their own for each picture. `affine` asks for each output pixel where it comes from.
 """
 
 import io
 import itertools
+import math
 import warnings
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +22,11 @@ from torch import Tensor, nn
 
 # How a file of each format begins.
 SIGNATURES = {"PNG": b"\x89PNG\r\n\x1a\n", "JPEG": b"\xff\xd8\xff"}
+# Of a PNG: kind of colour -> numbers for one pixel.
+PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+# The seven passes of an interlaced one: first row, first column, and the steps from there.
+PNG_PASSES = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2),
+              (1, 0, 2, 1)]  # fmt: skip
 
 
 def read_image(source: bytes | str | Path) -> Tensor:
@@ -26,15 +34,17 @@ def read_image(source: bytes | str | Path) -> Tensor:
 
     Returns uint8 `(channels, height, width)`, 3 channels for colour and 1 for grey, the way up that
     a camera noted in the file. Palettes and black-and-white are written out; an alpha channel that
-    is opaque everywhere is dropped.
+    is opaque everywhere is dropped. A colour profile (ICC, gamma) is ignored.
 
     >>> read_image(Path("cat.png")).shape
     torch.Size([3, 300, 451])
 
     Raises:
         ValueError: no PNG or JPEG; cut short or damaged (a JPEG has no check sum, so damage inside
-            it may pass); more than one picture; 16 bits a channel; transparent; CMYK; more pixels
-            than Pillow's limit against decompression bombs. The message names the file.
+            it, or an end that was put on half of it, may pass); more than one picture (also the
+            previews, MPO, that some telephones add to a JPEG); 16 bits a channel; transparent;
+            CMYK; more pixels than Pillow's limit against decompression bombs. The message names
+            the file.
         OSError: the file cannot be opened.
     """
     in_memory = isinstance(source, bytes)
@@ -49,6 +59,8 @@ def read_image(source: bytes | str | Path) -> Tensor:
             Image.open(io.BytesIO(content)).verify()
             image = Image.open(io.BytesIO(content))
             refuse_doubtful(image, content)
+            if content.startswith(SIGNATURES["PNG"]) and lacks_pixels(content):
+                raise ValueError("it holds fewer pixels than its header promises")
             image = ImageOps.exif_transpose(image)  # decodes, and turns
     except UnidentifiedImageError:
         raise ValueError(f"{name}: damaged before the first pixel.") from None
@@ -78,14 +90,60 @@ def refuse_doubtful(image: Image.Image, content: bytes) -> None:
         raise ValueError("it is transparent in places; put it on a background of your choice first")
 
 
+def lacks_pixels(png: bytes) -> bool:
+    """Whether a PNG, its check sums right, holds fewer pixels than it promises: Pillow makes up
+    black ones without a word.
+
+    >>> lacks_pixels(Path("cat.png").read_bytes())
+    False
+    """
+    width, height = (int.from_bytes(png[i : i + 4]) for i in (16, 20))
+    bits = png[24] * PNG_CHANNELS[png[25]]
+    needed = 0
+    for row, column, down, right in PNG_PASSES if png[28] else [(0, 0, 1, 1)]:
+        rows, columns = len(range(row, height, down)), len(range(column, width, right))
+        needed += rows * (1 + math.ceil(columns * bits / 8)) if columns else 0
+    place, packed = 8, b""
+    while place < len(png):
+        length, kind = int.from_bytes(png[place : place + 4]), png[place + 4 : place + 8]
+        packed += png[place + 8 : place + 8 + length] if kind == b"IDAT" else b""
+        place += 12 + length
+    # Unpacks no more than is needed: a small file can hold very much.
+    return len(zlib.decompressobj().decompress(packed, needed)) < needed
+
+
+def check_pictures(images: Tensor, *, in_range: bool = False) -> None:
+    """Raise unless images is a batch (batch, channels, height, width) of floats, also in 0…1.
+
+    >>> check_pictures(torch.zeros(28, 28))
+    Traceback (most recent call last):
+    ValueError: Pictures must be (batch, channels, height, width), not (28, 28).
+
+    Raises:
+        TypeError: whole numbers.
+        ValueError: not four axes; or, with in_range, values outside 0…1 or not a number.
+    """
+    if not images.is_floating_point():
+        raise TypeError(f"Pictures must be floats, not {images.dtype}: divide bytes by 255.")
+    if images.ndim != 4:
+        came = tuple(images.shape)
+        raise ValueError(f"Pictures must be (batch, channels, height, width), not {came}.")
+    # Rounding may leave 0…1 by a hair. Written so that a NaN fails too.
+    if in_range and images.numel() and not (images.min() > -1e-3 and images.max() < 1 + 1e-3):
+        low, high = images.min().item(), images.max().item()
+        raise ValueError(f"Values must lie in 0…1, not {low:g}…{high:g}: divide them by 255?")
+
+
 def flip(images: Tensor, chosen: Tensor) -> Tensor:
     """Mirror the chosen pictures left to right. Built in chapter 04.
 
-    images (batch, channels, height, width), chosen (batch,) bool -> the shape of images.
+    images (batch, channels, height, width), chosen (batch,) bool -> the shape of images. Like the
+    other changes, raises TypeError or ValueError if `check_pictures` does.
 
     >>> flip(torch.tensor([[[[0.0, 1.0]]]]), torch.tensor([True]))
     tensor([[[[1., 0.]]]])
     """
+    check_pictures(images)
     return torch.where(chosen[:, None, None, None], images.flip(3), images)
 
 
@@ -121,6 +179,7 @@ def affine(images: Tensor, angle: Tensor, zoom: Tensor, shift: Tensor) -> Tensor
     >>> affine(torch.rand(5, 1, 28, 28), torch.zeros(5), torch.ones(5), torch.ones(5, 2)).shape
     torch.Size([5, 1, 28, 28])
     """
+    check_pictures(images)
     height, width = images.shape[2:]
     centre = images.new_tensor([(width - 1) / 2, (height - 1) / 2])
     rows, columns = torch.arange(height), torch.arange(width)
@@ -144,6 +203,7 @@ def adjust(images: Tensor, contrast: Tensor, brightness: Tensor) -> Tensor:
     >>> adjust(torch.tensor([[[[0.2, 0.6]]]]), torch.tensor([2.0]), torch.tensor([0.1]))
     tensor([[[[0.1000, 0.9000]]]])
     """
+    check_pictures(images, in_range=True)
     contrast, brightness = (v[:, None, None, None] for v in (contrast, brightness))
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
     return ((images - mean) * contrast + mean + brightness).clamp(0, 1)
@@ -155,8 +215,10 @@ def add_noise(images: Tensor, sd: float, generator: torch.Generator) -> Tensor:
     >>> add_noise(torch.zeros(1, 1, 2, 2), 0.1, torch.Generator().manual_seed(0)).shape
     torch.Size([1, 1, 2, 2])
     """
-    noise = torch.randn(images.shape, generator=generator, dtype=images.dtype)
-    return (images + sd * noise).clamp(0, 1)
+    check_pictures(images, in_range=True)
+    options = {"dtype": images.dtype, "device": generator.device}
+    noise = torch.randn(images.shape, generator=generator, **options)
+    return (images + sd * noise.to(images.device)).clamp(0, 1)
 
 
 def erase(images: Tensor, corner: Tensor, size: Tensor) -> Tensor:
@@ -168,6 +230,7 @@ def erase(images: Tensor, corner: Tensor, size: Tensor) -> Tensor:
     >>> erase(torch.ones(1, 1, 1, 3), torch.tensor([[0, 1]]), torch.tensor([[1, 1]]))
     tensor([[[[1., 0., 1.]]]])
     """
+    check_pictures(images)
     masks = []
     for axis in (0, 1):
         place = torch.arange(images.shape[2 + axis], device=images.device)

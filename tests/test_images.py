@@ -20,11 +20,13 @@ from torch.testing import assert_close
 from helpers import data
 from helpers.assets import embedded
 from helpers.images import (
+    SIGNATURES,
     Augmented,
     add_noise,
     adjust,
     affine,
     bilinear,
+    check_pictures,
     erase,
     flip,
     read_image,
@@ -44,6 +46,29 @@ def encoded(pixels, mode: str | None = None, format: str = "PNG", **options) -> 
     return buffer.getvalue()
 
 
+def png_of(header: bytes, *pixels: bytes) -> bytes:
+    """A PNG of this header and these pixel chunks, every check sum right."""
+    chunks = [(b"IHDR", header), *((b"IDAT", part) for part in pixels), (b"IEND", b"")]
+    return SIGNATURES["PNG"] + b"".join(
+        len(body).to_bytes(4) + kind + body + zlib.crc32(kind + body).to_bytes(4)
+        for kind, body in chunks
+    )
+
+
+def interlaced(pixels: np.ndarray) -> bytes:
+    """The seven passes of Adam7, as section 8.2 of the standard lists them (x first there)."""
+    starts = [(0, 0), (4, 0), (0, 4), (2, 0), (0, 2), (1, 0), (0, 1)]
+    steps = [(8, 8), (8, 8), (4, 8), (4, 4), (2, 4), (2, 2), (1, 2)]
+    passes = [
+        pixels[y::down, x::right] for (x, y), (right, down) in zip(starts, steps, strict=True)
+    ]
+    rows = b"".join(b"\0" + row.tobytes() for part in passes if part.size for row in part)
+    height, width = pixels.shape[:2]
+    header = width.to_bytes(4) + height.to_bytes(4) + bytes([8, 2, 0, 0, 1])
+    packed = zlib.compress(rows)
+    return png_of(header, packed[:100], packed[100:])
+
+
 def with_header(png: bytes, place: int, new: bytes) -> bytes:
     """A PNG whose first chunk (bytes 12 to 28) has other bytes, and the check sum that fits."""
     header = png[12:place] + new + png[place + len(new) : 29]
@@ -58,7 +83,9 @@ EXACT = {
     "opaque alpha": (encoded(COLOUR, "RGBA"), COLOUR),
     "grey": (encoded(COLOUR[:, :, 0]), COLOUR[:, :, :1]),
     "grey, opaque alpha": (encoded(COLOUR[:, :, 0], "LA"), COLOUR[:, :, :1]),
-    "interlaced by the size of a pixel": (encoded(COLOUR[:1, :1]), COLOUR[:1, :1]),
+    "one pixel": (encoded(COLOUR[:1, :1]), COLOUR[:1, :1]),
+    "interlaced": (interlaced(COLOUR), COLOUR),
+    "interlaced, passes empty": (interlaced(COLOUR[:1, :3]), COLOUR[:1, :3]),
 }
 
 
@@ -132,6 +159,11 @@ BAD = {
     "a transparent colour": (encoded(COLOUR, "P", transparency=0), "transparent in places"),
     "CMYK": (encoded(COLOUR, "CMYK", "JPEG"), "its pixels are CMYK"),
     "no columns": (with_header(PNG, 16, bytes(4)), "damaged before|invalid|size"),
+    "more rows promised": (with_header(PNG, 20, (40).to_bytes(4)), "fewer pixels than its header"),
+    "more rows promised, interlaced": (
+        with_header(interlaced(COLOUR), 20, (21).to_bytes(4)),
+        "fewer pixels than its header",
+    ),
     "a bomb": (encoded(Image.new("1", (10_000, 9_000))), "exceeds limit"),
 }
 
@@ -150,11 +182,7 @@ def test_colour_of_16_bits_is_refused_and_not_halved_in_silence():
     """Pillow reads it as 8 bits without a word, so the file has to be asked."""
     rows = b"".join(b"\0" + bytes(range(12)) for _ in range(2))  # 2 × 2 pixels of 3 × 16 bits
     header = (2).to_bytes(4) * 2 + bytes([16, 2, 0, 0, 0])
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
-    content = PNG[:8] + b"".join(
-        len(body).to_bytes(4) + kind + body + zlib.crc32(kind + body).to_bytes(4)
-        for kind, body in chunks
-    )
+    content = png_of(header, zlib.compress(rows))
     assert Image.open(io.BytesIO(content)).mode == "RGB"
     with pytest.raises(ValueError, match="16 bits a channel"):
         read_image(content)
@@ -171,6 +199,22 @@ def test_a_file_cut_anywhere_is_refused_or_was_whole_already(content):
         except ValueError:
             refused += 1
     assert refused > len(cuts) - 20
+
+
+def test_two_limits_that_the_docstring_names():
+    """An end put on half a JPEG, and a colour profile: both pass, and a reader is told so."""
+    half = JPEG[: len(JPEG) // 2] + b"\xff\xd9"
+    assert read_image(half).shape == read_image(JPEG).shape
+    assert_close(read_image(encoded(COLOUR, icc_profile=b"a profile")), read_image(PNG))
+    for word in ("half of it", "profile"):
+        assert word in read_image.__doc__
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
+@given(st.integers(1, 40), st.integers(1, 20))
+def test_a_whole_png_of_any_kind_and_width_lacks_nothing(mode, width, height):
+    image = Image.fromarray(np.resize(COLOUR, (height, width, 3)))
+    assert read_image(encoded(image, mode)).shape[1:] == (height, width)
 
 
 @given(st.integers(8, len(PNG) - 1), st.integers(0, 7))
@@ -288,3 +332,44 @@ def test_pictures_are_changed_in_training_and_never_in_evaluation():
     images = torch.rand(2, 1, 3, 3)
     assert_close(model.train()(images), 1 - images)
     assert_close(model.eval()(images), images)
+
+
+NONE, UNIT = torch.zeros(2), torch.ones(2)
+CHANGES = {
+    "flip": lambda images: flip(images, NONE > 0),
+    "affine": lambda images: affine(images, NONE, UNIT, torch.zeros(2, 2)),
+    "adjust": lambda images: adjust(images, UNIT, NONE),
+    "add_noise": lambda images: add_noise(images, 0.1, torch.Generator()),
+    "erase": lambda images: erase(images, torch.zeros(2, 2), torch.ones(2, 2)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("shape", [(), (28, 28), (2, 28, 28), (2, 1, 1, 28, 28)])
+def test_a_change_refuses_what_is_no_batch_of_pictures(change, shape):
+    with pytest.raises(ValueError, match=r"\(batch, channels, height, width\), not"):
+        change(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.bool])
+def test_a_change_refuses_whole_numbers(change, dtype):
+    """Arithmetic in uint8 starts again from 0 after 255: the picture would be another."""
+    with pytest.raises(TypeError, match="must be floats, not torch"):
+        change(torch.ones(2, 1, 5, 5, dtype=dtype))
+
+
+@pytest.mark.parametrize("name", ["adjust", "add_noise"])
+@pytest.mark.parametrize("value", [255.0, 1.01, -0.01, torch.nan])
+def test_a_change_that_cuts_to_0_and_1_refuses_other_ranges(name, value):
+    images = torch.full((2, 1, 5, 5), 0.5)
+    images[1, 0, 2, 3] = value
+    with pytest.raises(ValueError, match=r"must lie in 0…1, not"):
+        CHANGES[name](images)
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_change_takes_what_rounding_leaves_just_outside_and_a_batch_of_none(change):
+    images = torch.full((2, 1, 5, 5), 1 + 1e-6)
+    assert change(images).shape == images.shape
+    check_pictures(torch.zeros(0, 1, 5, 5), in_range=True)
