@@ -24,7 +24,7 @@ from helpers.widgets import (
     static_html,
 )
 from helpers.widgets.base import Explorable
-from tests.browser.cases import diagnosis_game, schedule_composer
+from tests.browser.cases import diagnosis_game, schedule_composer, tokenizer_playground
 
 COMMENT = re.compile(r"^\s*/\*\*.*?\*/|(?<!\S)// [^\n]*", re.DOTALL | re.MULTILINE)
 ALT = "grey noise that becomes a picture step by step"
@@ -50,6 +50,7 @@ MAKERS = {
     "receptive_field": lambda: ReceptiveField([(3, 1, 1)] * 3),
     "schedule_composer": schedule_composer.example,
     "sliding_window": lambda: SlidingWindow(photo()[:8, :8]),
+    "tokenizer_playground": tokenizer_playground.example,
 }
 
 

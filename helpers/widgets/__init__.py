@@ -15,6 +15,7 @@ from helpers.widgets.optimizer_race import OptimizerRace
 from helpers.widgets.receptive_field import ReceptiveField
 from helpers.widgets.schedule_composer import ScheduleComposer
 from helpers.widgets.sliding_window import SlidingWindow
+from helpers.widgets.tokenizer_playground import TokenizerPlayground
 
 __all__ = [
     "Broadcasting",
@@ -26,6 +27,7 @@ __all__ = [
     "ReceptiveField",
     "ScheduleComposer",
     "SlidingWindow",
+    "TokenizerPlayground",
     "show",
     "static_html",
 ]
