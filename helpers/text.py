@@ -164,7 +164,8 @@ class BytePairEncoding:
         unknown = [i for i in ids if not 0 <= i < len(self.tokens)]
         if unknown:
             raise ValueError(f"Ids go from 0 to {len(self.tokens) - 1}, but {unknown[0]} came.")
-        return b"".join(self.tokens[i] for i in ids).decode("utf-8", errors="replace")
+        joined = b"".join(self.tokens[i] for i in ids)
+        return joined.decode("utf-8", errors="replace")
 
 
 def pad(
