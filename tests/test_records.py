@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import common
-from benchmarks.common import RECORDS, ROOT, code_sha256, main
+from benchmarks._fingerprint import ROOT, code_sha256
+from benchmarks.common import RECORDS, main
 from helpers.evaluation import band, record
 
 settings.register_profile("book", deadline=None, print_blob=True)
@@ -84,9 +85,14 @@ def test_the_cheap_row_comes_out_again_with_another_seed(name):
 FILES = {
     "benchmarks/run.py": "from helpers import data\nROWS = {'a': data.size(3)}\n",
     "helpers/__init__.py": "",
-    "helpers/data.py": "def size(n):\n    from . import deep\n    return n\n",
-    "helpers/deep/__init__.py": "from .inner import LIMIT\n",
-    "helpers/deep/inner.py": "LIMIT = 3\nTEXT = f'{LIMIT:>4} of {LIMIT!r}'\n",
+    "helpers/data.py": "from helpers.assets import get\nfrom .sums import half as less, twice\n"
+    "def size(n):\n    from . import deep\n    return get(less(n) + twice(n) + deep.LIMIT)\n"
+    "def other(n):\n    return deep.TEXT\n",
+    "helpers/sums.py": "FACTOR = 2\ndef half(n):\n    return n / FACTOR\n"
+    "def twice(n):\n    return n * FACTOR\n",
+    "helpers/assets.py": "def get(n):\n    return n\n",
+    "helpers/deep/__init__.py": "from .inner import LIMIT, TEXT\n",
+    "helpers/deep/inner.py": "print('loaded')\nLIMIT = 3\nTEXT = f'{LIMIT:>4} of {LIMIT!r}'\n",
     "helpers/unused.py": "LIMIT = 3\n",
 }
 
@@ -102,11 +108,18 @@ def hashed(folder, **changes) -> str:
     ("path", "old", "new", "same"),
     [
         ("benchmarks/run.py", "size(3)", "size(4)", False),
-        ("helpers/data.py", "return n", "return n + 1", False),
+        ("helpers/data.py", "less(n)", "less(n + 1)", False),
+        ("helpers/data.py", "half as less, twice", "twice as less, half as twice", False),
+        ("helpers/sums.py", "FACTOR = 2", "FACTOR = 3", False),
         ("helpers/deep/inner.py", "3", "4", False),
+        ("helpers/deep/inner.py", "loaded", "ready", False),  # runs when it is imported
         ("helpers/unused.py", "3", "4", True),
+        ("helpers/data.py", "return deep.TEXT", "return n", True),  # nobody calls it
+        ("helpers/deep/inner.py", "of", "from", True),
+        ("helpers/sums.py", "def half", "def third(n):\n    return n / 3\ndef half", True),
+        ("helpers/assets.py", "return n", "return n + 0", True),  # what it gives has a sha256
         ("helpers/data.py", "(n):\n", '(n):\n    """How many."""\n', True),
-        ("helpers/data.py", "return n", "return n  # as it is", True),
+        ("helpers/sums.py", "return n / FACTOR", "return n / FACTOR  # as it is", True),
         ("helpers/deep/inner.py", "LIMIT = 3", "LIMIT=3", True),
     ],
 )
@@ -120,7 +133,7 @@ def test_the_hash_changes_with_code_that_is_used_and_with_nothing_else(
 
 def test_the_hash_of_a_known_program_is_the_same_in_every_version_of_python(tmp_path):
     """Computed with 3.11, 3.12 and 3.13. `ast.dump` gives another text in each."""
-    assert hashed(tmp_path)[:16] == "fdd4761b567d0c85"
+    assert hashed(tmp_path)[:16] == "865261b6c1c4d60d"
 
 
 def a_row(seed: int) -> dict[str, float]:

@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from helpers.widgets import ScheduleComposer, static_html
-from helpers.widgets._schedule_run import batch_order, network, rates, uniforms
+from helpers.widgets._random import uniforms
+from helpers.widgets._schedule_run import batch_order, network, rates
 from tests.browser.cases.schedule_composer import (
     PEAKS,
     SHAPES,

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from helpers.widgets import (
+    AugmentationLab,
     Broadcasting,
     FramePlayer,
     KernelLab,
@@ -42,6 +43,7 @@ def player(count: int = 5, **given) -> FramePlayer:
 
 
 MAKERS = {
+    "augmentation_lab": lambda: AugmentationLab({"dots": photo().expand(3, -1, -1)}, rotation=20),
     "broadcasting": Broadcasting,
     "diagnosis_game": diagnosis_game.example,
     "frame_player": player,

@@ -181,7 +181,7 @@ def split(groups: Sequence[Hashable], shares: Sequence[float], seed: int = 0) ->
     parts = []
     for share in reversed(shares[1:]):
         part = []
-        while len(part) < round(share * len(groups)):
+        while shuffled and len(part) < round(share * len(groups)):
             part += shuffled.pop()
         parts.insert(0, sorted(part))
     return [sorted(i for group in shuffled for i in group), *parts]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from helpers.exercises import Wrong, ask, call_text, compare, random_cases
+from helpers.exercises import Wrong, ask, call_text, compare, random_cases, same_tensor
 
 SOBEL = torch.tensor([[1.0, 2.0, 1.0], [0.0, 0.0, 0.0], [-1.0, -2.0, -1.0]])
 SHARPEN = torch.tensor([[0.0, -1.0, 0.0], [-1.0, 5.0, -1.0], [0.0, -1.0, 0.0]])
@@ -26,7 +26,7 @@ def shift_kernel(answer):
     """`shift_kernel(down, right)`: the 3×3 kernel that moves a picture by whole pixels."""
     steps = [(0, 1), (1, 0), (0, 0), (-1, 0), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)]
     cases = [{"down": down, "right": right} for down, right in steps]
-    compare(answer, lambda down, right: _one_at(1 - down, 1 - right), cases, SHIFTS, _same_tensor)
+    compare(answer, lambda down, right: _one_at(1 - down, 1 - right), cases, SHIFTS, same_tensor)
     return (
         "The window looks where the pixel comes from. To move the picture right, it must look "
         "left: conv2d does not flip the kernel, so the 1 stands on the other side."
@@ -40,7 +40,7 @@ def even_blur(answer):
     for case in [{"height": 3, "width": 4, "half": 1}, *random_cases(12, **sizes)]:
         image = torch.rand(case["height"], case["width"], dtype=torch.float64)
         cases.append({"image": image, "k": 2 * case["half"] + 1})
-    compare(answer, _even_blur, cases, BLURS, _same_tensor)
+    compare(answer, _even_blur, cases, BLURS, same_tensor)
     return (
         "The same box over an image of ones counts the pixels that exist, 4 in the corner of a "
         "3×3 blur instead of 9, and the sum is divided by that count."
@@ -93,7 +93,7 @@ def input_gradient(answer):
         kernel = torch.randn(k, k, dtype=torch.float64)
         shape = tuple((n - 1) * stride + k + rest for n in g.shape)
         cases.append({"g": g, "kernel": kernel, "stride": stride, "shape": shape})
-    compare(answer, _input_gradient, cases, GRADIENTS, _same_tensor)
+    compare(answer, _input_gradient, cases, GRADIENTS, same_tensor)
     return (
         "Output (r, c) stands at (r·stride, c·stride) of the positions of stride 1; the others "
         "were thrown away, so their g is 0. The true convolution, with the flip, does the rest."
@@ -111,16 +111,6 @@ def _same_numbers(result: Any, wanted: Any) -> bool:
 
 def _floats(numbers: Any) -> list[bool]:
     return [isinstance(n, float) for n in (numbers if isinstance(numbers, tuple) else [numbers])]
-
-
-def _same_tensor(result: Any, wanted: Tensor) -> bool:
-    """The same shape, and the same numbers to the accuracy of float32."""
-    try:
-        values = torch.as_tensor(result, dtype=torch.float64)
-    except (TypeError, ValueError, RuntimeError):
-        return False
-    wanted = wanted.double()
-    return values.shape == wanted.shape and torch.allclose(values, wanted, rtol=1e-4, atol=1e-5)
 
 
 def _missing(kernel: int, dilation: int) -> int:

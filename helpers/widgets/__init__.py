@@ -6,6 +6,7 @@ One explorable is one class in NAME.py (what it holds) and one module NAME.js (h
 >>> show(KernelLab({"cat": photo}))  # photo: uint8 (height, width)
 """
 
+from helpers.widgets.augmentation_lab import AugmentationLab
 from helpers.widgets.base import Explorable, show, static_html
 from helpers.widgets.broadcasting import Broadcasting
 from helpers.widgets.diagnosis_game import DiagnosisGame
@@ -18,6 +19,7 @@ from helpers.widgets.sliding_window import SlidingWindow
 from helpers.widgets.tokenizer_playground import TokenizerPlayground
 
 __all__ = [
+    "AugmentationLab",
     "Broadcasting",
     "DiagnosisGame",
     "Explorable",

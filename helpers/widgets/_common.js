@@ -52,6 +52,18 @@ function rangeField(text, { min, max, step = 1 }, onMove, onRelease) {
   return { node: labelled(text, input), input };
 }
 
+/** A range with its value written beside its name. */
+function valuedRange(text, limits, onMove, onRelease) {
+  const field = rangeField(text, limits, onMove, onRelease), value = element("span", { class: "lm-value", "aria-hidden": "true" });
+  field.node.firstChild.append(value);
+  const show = (position, words) => {
+    field.input.value = position;
+    field.input.setAttribute("aria-valuetext", words);
+    value.textContent = words;
+  };
+  return { node: field.node, show };
+}
+
 /** A number field: half-typed text is left alone, and goes back to the last number when the field is left. */
 function numberField(attributes, limit, onNumber) {
   const input = element("input", { type: "number", step: "any", class: "lm-number", min: -limit, max: limit, ...attributes });
@@ -105,6 +117,14 @@ function choose(model, traits) {
 /** A part of a formula below its title, and the sign between two parts. */
 const part = (title, ...content) => element("div", { class: "lm-part" }, element("p", { class: "lm-title" }, title), ...content);
 const sign = (text) => element("span", { class: "lm-sign", "aria-hidden": "true" }, text);
+
+/** A part of an SVG picture. */
+function part2d(tag, attributes, ...children) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
 
 /** A square grid of cells, made anew only when its size changes. */
 function squareGrid(attributes, makeCell) {

@@ -26,17 +26,6 @@ function oneCycle(step, steps, share) {
   return step <= top ? between(low, 1, step / top) : between(1, end, (step - top) / (steps - 1 - top));
 }
 
-/** Numbers from 0 to 1: the generator mulberry32. */
-export function uniforms(seed, count) {
-  let state = seed;
-  return Float64Array.from({ length: count }, () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  });
-}
-
 /** Where the weights and the biases of each layer stand in the list of all parameters. */
 function layersOf(sizes) {
   let at = 0;

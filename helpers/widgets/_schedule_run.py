@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, cross_entropy
 from torch.optim import lr_scheduler
 
+from helpers.widgets._random import uniforms
+
 POOL, CLASSES = 4, 10  # pixels averaged to one, each way
 # What follows is as in schedule_composer.js.
 SIZES = (49, 64, 64, 10)  # inputs, hidden units, hidden units, classes
@@ -56,18 +58,6 @@ def _scheduler(optimizer, shape: str, peak: float, warmup: float):
         return after()
     up = lr_scheduler.LinearLR(optimizer, 1 / rise, total_iters=max(rise - 1, 1))
     return lr_scheduler.SequentialLR(optimizer, [up, after()], milestones=[rise])
-
-
-def uniforms(seed: int, count: int) -> np.ndarray:
-    """Numbers from 0 to 1, float64 (count,): the generator mulberry32, short in any language.
-
-    >>> uniforms(0, 2)
-    array([0.26642920868471265, 0.0003297457005828619])
-    """
-    state = np.uint32(seed) + np.arange(1, count + 1, dtype=np.uint32) * np.uint32(0x6D2B79F5)
-    mixed = (state ^ state >> 15) * (state | 1)
-    mixed ^= mixed + (mixed ^ mixed >> 7) * (mixed | 61)
-    return (mixed ^ mixed >> 14) / 2**32
 
 
 def network(seed: int) -> nn.Sequential:

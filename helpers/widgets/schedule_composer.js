@@ -69,18 +69,6 @@ function inWords(t, outcome) {
   return outcome.training > HARDLY_BETTER ? `${result} ${t("hardly")}` : result;
 }
 
-/** A range with its value written beside its name. */
-function valuedRange(text, limits, onMove, onRelease) {
-  const field = rangeField(text, limits, onMove, onRelease), value = element("span", { class: "lm-value", "aria-hidden": "true" });
-  field.node.firstChild.append(value);
-  const show = (position, words) => {
-    field.input.value = position;
-    field.input.setAttribute("aria-valuetext", words);
-    value.textContent = words;
-  };
-  return { node: field.node, show };
-}
-
 function settingsView(model, t) {
   const save = () => model.save_changes();
   const peak = valuedRange(t("peak"), { min: 0, max: PEAKS.length - 1 }, (i) => model.set("peak", PEAKS[i]), save);
@@ -101,14 +89,6 @@ function settingsView(model, t) {
     rises.hidden = run.shape !== "one_cycle" || percent > 0;
   };
   return { node, paint };
-}
-
-/** A part of an SVG picture. */
-function part2d(tag, attributes, ...children) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
 }
 
 const lossHeight = (loss) => Math.log(loss / LOSSES[0]) / Math.log(LOSSES[1] / LOSSES[0]);

@@ -61,7 +61,7 @@ class ScheduleComposer(Explorable):
     """
 
     module_name = "schedule_composer"
-    shared = ("_common", "_schedule_run")
+    shared = ("_common", "_random", "_schedule_run")
     STRINGS: ClassVar = {
         "peak": "Peak learning rate",
         "warmup": "Warm-up",

@@ -82,6 +82,11 @@ export function tokenBytes(merges) {
   return tokens;
 }
 
+/** A field may hold half a character, which has no UTF-8 and which Python refuses. The halves become U+FFFD. */
+export function wellFormed(text) {
+  return text.replace(/\p{Surrogate}/gu, "\ufffd");
+}
+
 const STRICT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }); // without ignoreBOM it swallows U+FEFF
 const MARKS = { " ": "␣", "\n": "↵", "\t": "⇥", "\r": "␍" };
 const UNSEEN = /^[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]$/u;
@@ -138,9 +143,6 @@ function named(word) {
   const start = Array.from(word.slice(0, 2 * MOST_NAMED)).slice(0, MOST_NAMED).join("");
   return `“${textOf(UTF8.encode(start))}${start.length < word.length ? "…" : ""}”`;
 }
-
-/** A field may hold half a character; Python's strings with a UTF-8 form hold none. The halves become U+FFFD, as when a page sends them. */
-const wellFormed = (text) => text.replace(/\p{Surrogate}/gu, "\ufffd");
 
 /** The tokenizers by name, and the pattern that cuts words: made once. */
 function readTokenizers(model) {
