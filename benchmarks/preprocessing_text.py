@@ -5,7 +5,7 @@
 - time_ratio: seconds of a transformer layer, forward and backward, over those of random batches,
   timed in turn with them on one thread.
 
-Each seed draws 512 training messages; the tokenizer is that of chapter 05, trained on the plays.
+Each seed draws 256 training messages; the tokenizer is that of chapter 05, trained on the plays.
 """
 
 import functools
@@ -20,7 +20,7 @@ from benchmarks.common import main
 from helpers import data
 from helpers.text import BytePairEncoding, bucket, pack, pad, same_document
 
-MESSAGES, BATCH, WIDTH, HEADS = 512, 32, 64, 4
+MESSAGES, BATCH, WIDTH, HEADS = 256, 32, 64, 4
 REPEATS = 3
 Batch = tuple[Tensor, Tensor]  # ids (rows, time); which position may look at which, or padding
 
