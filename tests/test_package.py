@@ -18,7 +18,7 @@ HELPERS = ROOT / "helpers"
 RANKS = [
     ["sources", "progress"],
     ["assets"],
-    ["data", "text", "audio"],
+    ["data", "images", "text", "audio"],
     ["models", "optim", "checkpoints", "arguments"],
     ["runs"],
     ["training", "generation"],

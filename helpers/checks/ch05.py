@@ -7,21 +7,21 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from helpers.exercises import Wrong, call_text, compare, random_cases
+from helpers.exercises import Wrong, ask, call_text, compare, random_cases
 
 ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff"
 
 
-def utf8_length(answer):
-    """`utf8_length(code_point)`: how many bytes UTF-8 needs for it."""
-    edges = [0x41, 0xE9, 0x4E2D, 0x1F600, 0x7F, 0x80, 0x7FF, 0x800, 0xFFFF, 0x10000, 0x10FFFF, 0]
-    cases = [{"code_point": number} for number in edges]
-    for low, high in [(0, 0x7F), (0x80, 0x7FF), (0x800, 0xD7FF), (0x10000, 0x10FFFF)]:
-        cases += random_cases(30, code_point=(low, high))
-    compare(answer, _length(), cases, LENGTH_MISTAKES, _same)
+def first_byte(answer):
+    """`first_byte(byte)`: the bytes of the character that it begins, or a ValueError."""
+    ask(answer, byte=0x41)  # a stub, or an answer that fails on everything
+    for numbers, mistakes in KINDS_OF_BYTES:
+        cases = [{"byte": _Bits(number)} for number in numbers]
+        compare(_or_refusal(answer), _starting(), cases, mistakes, _same)
     return (
-        "The marker bits leave 7, 11, 16 and 21 bits for the number, so the lengths change at "
-        "2⁷, 2¹¹ and 2¹⁶. Most Chinese falls into the third range, most emoji into the fourth."
+        "The ones before the first zero count the bytes; 2 to 4 are allowed, or none. c0 and c1 "
+        "could only write what one byte holds, a second spelling of ASCII, and f5 to f7 only "
+        "numbers beyond 10ffff."
     )
 
 
@@ -65,18 +65,18 @@ def duplicate_key(answer):
     )
 
 
-def pack_first_fit(answer):
-    """`pack_first_fit(lengths, context)`: positions in rows, each in the first with room."""
-    cases = [{"lengths": lengths, "context": 10} for lengths in ([6, 5, 4], [3, 6, 8, 1, 2, 7])]
-    for case in random_cases(60, context=(8, 12), n=(3, 9), seed=(0, 8**9 - 1)):
+def pack_best_fit(answer):
+    """`pack_best_fit(lengths, context)`: positions in rows, each where it leaves the least room."""
+    cases = [{"lengths": lengths, "context": 10} for lengths in ([5, 6, 4], [3, 6, 8, 1, 2, 7])]
+    for case in random_cases(60, context=(8, 12), n=(4, 9), seed=(0, 8**9 - 1)):
         lengths = [1 + case["seed"] // 8**place % 8 for place in range(case["n"])]
         cases.append({"lengths": lengths, "context": case["context"]})
-    cases.append({"lengths": [], "context": 4})
-    compare(answer, _packed(_first), cases, PACKING_MISTAKES, _same_list)
+    cases += [{"lengths": [6, 6, 3], "context": 10}, {"lengths": [], "context": 4}]
+    compare(answer, _packed(_fullest), cases, PACKING_MISTAKES, _same_list)
     _check_too_long(answer, [3, 9, 2], 8)
     return (
-        "All rows stay open, so a short sequence fills a gap that a long one left. Sorted from "
-        "long to short first, the same rule never needs more than 11/9 of the fewest rows, plus 1."
+        "A short sequence fills a small gap, and large gaps stay for long ones. Often first-fit "
+        "needs as many rows, and now and then fewer; both may need 1.7 times the fewest."
     )
 
 
@@ -106,7 +106,7 @@ def wordpiece(answer):
 
 
 def _same(result: Any, wanted: Any) -> bool:
-    """Of one kind too: 1.0 is no length, and a string is no list of tokens."""
+    """Of one kind too: 1.0 is no number of bytes, and a string is no list of tokens."""
     return type(result) is type(wanted) and result == wanted
 
 
@@ -121,70 +121,140 @@ def _listed(result: Any) -> Any:
     return [_listed(part) for part in result] if isinstance(result, (list, tuple)) else result
 
 
-# 1. Bytes of a code point.
+# 1. The first byte.
 
 
-def _length(two: int = 0x80, three: int = 0x800, four: int = 0x10000) -> Callable:
-    """The length, where two, three and four bytes begin at these code points."""
-    return lambda code_point: 1 + sum(code_point >= start for start in (two, three, four))
+class _Bits(int):
+    """A byte that is written in bits, as the patterns are."""
+
+    def __repr__(self) -> str:
+        return f"{self:#010b}"
 
 
-NEVER = 0x110000
-LENGTH_MISTAKES = [
+class _Outcome(str):
+    """What a call came to where it gave no value, written without quotation marks."""
+
+    __repr__ = str.__str__
+
+
+REFUSED, NOTHING = _Outcome("a ValueError"), _Outcome("None")
+RETURNED = _Outcome("a ValueError, returned")
+
+
+def _or_refusal(function: Callable) -> Callable:
+    """A ValueError becomes a result, and so does None, which is no stub any more."""
+
+    @functools.wraps(function)
+    def run(byte):
+        try:
+            result = function(int(byte))
+        except ValueError:
+            return REFUSED
+        if isinstance(result, ValueError):
+            return RETURNED
+        return NOTHING if result is None else result
+
+    return run
+
+
+def _starting(
+    one: tuple[int, int] = (0, 0x7F),
+    two: tuple[int, int] = (0xC2, 0xDF),
+    three: tuple[int, int] = (0xE0, 0xEF),
+    four: tuple[int, int] = (0xF0, 0xF4),
+    values: Sequence[Any] = (1, 2, 3, 4),
+    other: Any = REFUSED,
+) -> Callable:
+    """A value for each range of first bytes, both limits included, and one for all others."""
+    ranges = list(zip((one, two, three, four), values, strict=True))
+    return lambda byte: next((v for (low, high), v in ranges if low <= byte <= high), other)
+
+
+def _leading_ones(byte: int) -> int:
+    return f"{byte:08b}0".index("0")
+
+
+BEGINNING_MISTAKES = [
     (
-        _length(0x81, 0x801, 0x10001),
-        "one too late: n bits hold the numbers below 2ⁿ, and 2ⁿ itself needs a bit more.",
+        _starting(two=(0xC2, 0xE0), three=(0xE1, 0xF0)),
+        "one too late: 11100000 has three ones already, and 11110000 has four.",
     ),
     (
-        _length(0x7F, 0x7FF, 0xFFFF),
-        "one too early: 7 bits hold 0x7F as well, and so on; only the next number needs more.",
+        _starting(one=(0, 0x7E), two=(0x7F, 0xDE), three=(0xDF, 0xEE), four=(0xEF, 0xF4)),
+        "one too early: 01111111, 11011111 and 11101111 still belong to the shorter pattern.",
     ),
     (
-        _length(0x100, 0x10000, 0x1000000),
-        "all 8 bits of each byte are used for the number; some mark where characters begin.",
+        _starting(two=(0xC3, 0xDF)),
+        "c2 does begin a character: with it the numbers from 128 on are written.",
     ),
     (
-        _length(0x80, 0x4000, 0x200000),
-        "every byte has 7 bits for the number here; count the x in each pattern.",
+        _starting(four=(0xF0, 0xF3)),
+        "f4 does begin a character: with it the numbers from 100000 to 10ffff are written.",
+    ),
+    (lambda byte: 3, "three bytes are right for most Chinese, not for every character."),
+    (lambda byte: 1, "this counts the byte alone; how many bytes has the character it begins?"),
+    (
+        _starting(values=(0, 1, 2, 3)),
+        "these are the bytes that follow; the first one belongs to the character too.",
     ),
     (
-        _length(0x80, 0x2000, 0x80000),
-        "7 bits for the first byte and 6 for the others; the first has fewer in longer ones.",
+        _starting(values=(0, 2, 3, 4)),
+        "a byte of ASCII begins with no 1 at all, and is one byte nevertheless.",
+    ),
+    (_starting(values=(7, 11, 16, 21)), "these are the bits of the number; count the bytes."),
+    (
+        _starting(values=(7, 5, 4, 3)),
+        "these are the x of the first byte; the ones before them count the bytes.",
     ),
     (
-        _length(0x80, 0x1000, 0x40000),
-        "6 bits for every byte of the longer ones; the first one has 5, 4 or 3.",
+        _starting(values=(8, 16, 24, 32)),
+        "these are bits, 8 for each byte; the bytes are asked for.",
+    ),
+    (_starting(values=(1, 2, 3, 3)), "four bytes are missing: 11110xxx."),
+    (
+        _starting(values=(1, REFUSED, REFUSED, REFUSED)),
+        "all but ASCII is refused, as decode() does with half a character; read the bits instead.",
     ),
     (
-        _length(0x100, 0x800, 0x10000),
-        "only the numbers below 0x80 take one byte; up to 0xFF they do in Latin-1, not in UTF-8.",
-    ),
-    (
-        _length(0x80, 0x80, NEVER),
-        "three bytes for all that is not ASCII; there are two and four as well.",
-    ),
-    (
-        _length(0x80, NEVER, NEVER),
-        "two bytes for all that is not ASCII; 11 bits are not enough for larger numbers.",
-    ),
-    (
-        _length(0x80, 0x800, NEVER),
-        "four bytes are missing: from 0x10000 on, 16 bits are not enough.",
-    ),
-    (_length(NEVER, NEVER, NEVER), "this counts characters; ask how many bytes one takes."),
-    (
-        _length(0x10000, NEVER, NEVER),
-        "these are the units of UTF-16, as JavaScript counts; UTF-8 is asked for.",
-    ),
-    (
-        lambda code_point: 2 if code_point < 0x10000 else 4,
-        "these are the bytes of UTF-16; UTF-8 is asked for.",
-    ),
-    (lambda code_point: 4, "four bytes for everything is UTF-32; UTF-8 is shorter for most."),
-    (
-        lambda code_point: float(_length()(code_point)),
+        _starting(values=(1.0, 2.0, 3.0, 4.0)),
         "the values are right, but they are floats; give ints.",
     ),
+]
+NO_ERROR_MISTAKES = [
+    (lambda byte: 0, "0 is returned where nothing begins, and a caller may not notice; raise."),
+    (lambda byte: -1, "-1 is returned where nothing begins; in Python one raises a ValueError."),
+    (lambda byte: NOTHING, "nothing is returned for this byte; raise a ValueError."),
+    (lambda byte: RETURNED, "the error is returned like a value; write raise, not return."),
+]
+CONTINUING_MISTAKES = [
+    (lambda byte: 1, "10xxxxxx is no character of its own: it only continues one."),
+    (lambda byte: 2, "the bytes from 128 to 191 begin with 10 and continue; only 110 begins two."),
+]
+UNFIT_MISTAKES = [
+    (lambda byte: 4, "five ones or more, 11111xxx, fit no pattern of the table."),
+    (_leading_ones, "the count of ones goes on here; the table of UTF-8 ends with four."),
+]
+OVERLONG_MISTAKES = [
+    (
+        lambda byte: 2,
+        "c0 and c1 fit a row, but whatever follows, the number is below 128: a shorter row has it.",
+    ),
+    (_starting(two=(0xC1, 0xDF)), "one too far: c1 could only write the numbers from 64 to 127."),
+]
+BEYOND_MISTAKES = [
+    (
+        lambda byte: 4,
+        "f5, f6 and f7 fit a row, but even with zeros behind, the number is above 10ffff.",
+    ),
+    (_starting(four=(0xF0, 0xF5)), "one too far: f5 could only write numbers from 140000 on."),
+]
+# Each kind of byte is compared apart, so that a mistake in one does not hide that in another.
+KINDS_OF_BYTES = [
+    ([0x41, 0xE6, 0xC3, 0xF0, *range(0x80), *range(0xC2, 0xF5)], BEGINNING_MISTAKES),
+    (range(0x80, 0xC0), CONTINUING_MISTAKES + NO_ERROR_MISTAKES),
+    (range(0xF8, 0x100), UNFIT_MISTAKES + NO_ERROR_MISTAKES),
+    (range(0xC0, 0xC2), OVERLONG_MISTAKES + NO_ERROR_MISTAKES),
+    (range(0xF5, 0xF8), BEYOND_MISTAKES + NO_ERROR_MISTAKES),
 ]
 
 
@@ -421,7 +491,7 @@ KEY_MISTAKES = [
 ]
 
 
-# 4. First-fit.
+# 4. Best-fit.
 
 
 def _packed(choose: Callable, order: Callable = lambda lengths: range(len(lengths))) -> Callable:
@@ -458,6 +528,16 @@ def _fullest(sums: Sequence[int], length: int, context: int) -> int | None:
     return max(_room(sums, length, context), key=lambda place: sums[place], default=None)
 
 
+def _fullest_of_all(sums: Sequence[int], length: int, context: int) -> int | None:
+    """Asks one row alone, the fullest that is not full."""
+    row = _fullest(sums, 1, context)
+    return row if row in _room(sums, length, context) else None
+
+
+def _newest_fullest(sums: Sequence[int], length: int, context: int) -> int | None:
+    return max(_room(sums, length, context), key=lambda place: (sums[place], place), default=None)
+
+
 def _emptiest(sums: Sequence[int], length: int, context: int) -> int | None:
     return min(_room(sums, length, context), key=lambda place: sums[place], default=None)
 
@@ -477,7 +557,7 @@ def _cut_at_the_edges(lengths: list[int], context: int) -> list[list[int]]:
 
 
 def _row_numbers(lengths: list[int], context: int) -> list[int]:
-    rows = _packed(_first)(lengths, context)
+    rows = _packed(_fullest)(lengths, context)
     return [next(b for b, some in enumerate(rows) if i in some) for i in range(len(lengths))]
 
 
@@ -485,41 +565,49 @@ def _of_packed(change: Callable) -> Callable:
     """The right rows, with every position replaced."""
     return lambda lengths, context: [
         [change(position, lengths) for position in some]
-        for some in _packed(_first)(lengths, context)
+        for some in _packed(_fullest)(lengths, context)
     ]
 
 
 PACKING_MISTAKES = [
     (
-        _packed(_next),
-        "only the last row is asked (next-fit); earlier ones stay open and are asked first.",
-    ),
-    (
-        _packed(_fullest),
-        "this takes the fullest row with room (best-fit); take the first one with room.",
+        _packed(_first),
+        "this takes the first row with room (first-fit), as `pack` does; compare the room in all.",
     ),
     (
         _packed(_emptiest),
-        "this takes the emptiest row; take the first one with room.",
+        "this takes the row with the most room (worst-fit); take the one with the least.",
+    ),
+    (
+        _packed(_next),
+        "only the last row is asked (next-fit); earlier ones stay open.",
     ),
     (
         _packed(lambda *c: max(_room(*c), default=None)),
-        "the rows are asked from the newest to the oldest; begin with the oldest.",
+        "this takes the newest row with room; compare the room in all.",
     ),
     (
-        _packed(_first, _long_first),
+        _packed(_newest_fullest),
+        "of rows with equal room this takes the newest; take the oldest.",
+    ),
+    (
+        _packed(_fullest_of_all),
+        "the fullest row is asked, and no other if it has no room: choose among those that do.",
+    ),
+    (
+        _packed(_fullest, _long_first),
         "the sequences were sorted from long to short first; take them in the order given.",
     ),
     (
-        _packed(_first, _short_first),
+        _packed(_fullest, _short_first),
         "the sequences were sorted from short to long first; take them in the order given.",
     ),
     (
-        _packed(lambda sums, length, context: _first(sums, length, context - 1)),
+        _packed(lambda sums, length, context: _fullest(sums, length, context - 1)),
         "a row may be filled exactly: the sum may be equal to the context.",
     ),
     (
-        _packed(lambda sums, length, context: _first(sums, 1, context)),
+        _packed(lambda sums, length, context: _fullest(sums, 1, context)),
         "a row with any room left is taken, and runs over: add the new length before comparing.",
     ),
     (
@@ -540,7 +628,7 @@ PACKING_MISTAKES = [
         "this is the row of each sequence; a list of rows is asked for, each a list of positions.",
     ),
     (
-        lambda lengths, context: len(_packed(_first)(lengths, context)),
+        lambda lengths, context: len(_packed(_fullest)(lengths, context)),
         "this is the number of rows; the rows themselves are asked for.",
     ),
 ]

@@ -8,87 +8,148 @@ import unicodedata
 
 from tokenizers.models import WordPiece
 
-
-def length(code_point):
-    return len(chr(code_point).encode())
-
-
-def by_bits(code_point, one, more):
-    """`one` bits fit into one byte, `more` into two, three and four."""
-    bits = code_point.bit_length()
-    return 1 if bits <= one else 2 + sum(bits > limit for limit in more[:-1])
+# What Python itself writes: every first byte, with the number of bytes. 64 characters share one.
+WRITTEN = [chr(c).encode() for c in (*range(128), *range(128, 0x110000, 64)) if c >> 11 != 27]
+BYTES = {written[0]: len(written) for written in WRITTEN}
 
 
-def length_too_late(code_point):
-    if code_point <= 0x80:
-        return 1
-    if code_point <= 0x800:
-        return 2
-    return 3 if code_point <= 0x10000 else 4
+def first(byte):
+    if byte not in BYTES:
+        raise ValueError(f"{byte:x} begins nothing")
+    return BYTES[byte]
 
 
-def length_too_early(code_point):
-    if code_point < 0x7F:
-        return 1
-    if code_point < 0x7FF:
-        return 2
-    return 3 if code_point < 0xFFFF else 4
+def first_too_late(byte):
+    if 0x80 <= byte < 0xC2 or byte > 0xF4:
+        raise ValueError
+    return 1 + (byte > 0x80) + (byte > 0xE0) + (byte > 0xF0)
 
 
-def length_of_full_bytes(code_point):
-    return max(1, (code_point.bit_length() + 7) // 8)
+def first_too_early(byte):
+    if 0x80 <= byte < 0xC2 or byte > 0xF4:
+        raise ValueError
+    return 1 + (byte >= 0x7F) + (byte >= 0xDF) + (byte >= 0xEF)
 
 
-def length_of_seven_bits(code_point):
-    return max(1, (code_point.bit_length() + 6) // 7)
+def refusing(byte, *others):
+    if byte in others:
+        raise ValueError
+    return first(byte)
 
 
-def length_of_seven_and_six(code_point):
-    return by_bits(code_point, 7, (13, 19, 25))
+def first_without_c2(byte):
+    return refusing(byte, 0xC2)
 
 
-def length_of_six_bits(code_point):
-    return by_bits(code_point, 7, (12, 18, 24))
+def first_without_f4(byte):
+    return refusing(byte, 0xF4)
 
 
-def length_of_latin1(code_point):
-    return 1 if code_point < 256 else length(code_point)
+def first_with_f5(byte):
+    return 4 if byte == 0xF5 else first(byte)
 
 
-def length_three(code_point):
-    return 1 if chr(code_point).isascii() else 3
+def first_with_c1(byte):
+    return 2 if byte == 0xC1 else first(byte)
 
 
-def length_two(code_point):
-    return 1 if code_point < 128 else 2
+def first_three(byte):
+    return 3
 
 
-def length_without_four(code_point):
-    return min(3, length(code_point))
+def first_one(byte):
+    return len([byte])
 
 
-def length_in_characters(code_point):
-    return len(chr(code_point))
+def first_that_follow(byte):
+    return first(byte) - 1
 
 
-def length_in_units(code_point):
-    return len(chr(code_point).encode("utf-16-le")) // 2
+def first_ones(byte):
+    """The ones before the first zero, without a thought for ASCII."""
+    return 0 if byte < 0x80 else first(byte)
 
 
-def length_in_utf16(code_point):
-    return len(chr(code_point).encode("utf-16-le"))
+def first_bits_of_number(byte):
+    return {1: 7, 2: 11, 3: 16, 4: 21}[first(byte)]
 
 
-def length_in_utf32(code_point):
-    return len(chr(code_point).encode("utf-32-le"))
+def first_free_bits(byte):
+    return 7 if byte < 128 else 7 - first(byte)
 
 
-def length_as_float(code_point):
-    return length(code_point) / 1
+def first_in_bits(byte):
+    return 8 * first(byte)
 
 
-def length_of_plane_one_only(code_point):
-    return length(code_point) if code_point < 0x20000 else 5
+def first_without_four(byte):
+    return min(first(byte), 3)
+
+
+def first_decoded(byte):
+    return len(bytes([byte]).decode())
+
+
+def first_as_float(byte):
+    return first(byte) / 1
+
+
+def by_pattern(byte):
+    """The patterns alone."""
+    for number, start in enumerate(("0", "110", "1110", "11110"), 1):
+        if f"{byte:08b}".startswith(start):
+            return number
+    raise ValueError(byte)
+
+
+def first_single_continuing(byte):
+    return 1 if byte < 192 else by_pattern(byte)
+
+
+def first_two_from_128(byte):
+    return 1 + (byte > 127) + (byte > 223) + (byte > 239)
+
+
+def first_four_for_the_rest(byte):
+    return by_pattern(byte) if byte < 0xF0 else 4
+
+
+def first_count_of_ones(byte):
+    if 0x80 <= byte < 0xC0:
+        raise ValueError
+    return re.match("1*", f"{byte:08b}").end() or 1
+
+
+def first_overlong(byte):
+    return by_pattern(byte)
+
+
+def first_beyond(byte):
+    return by_pattern(byte) if byte > 193 else first(byte)
+
+
+def or_else(byte, value):
+    return BYTES.get(byte, value)
+
+
+def first_or_zero(byte):
+    return or_else(byte, 0)
+
+
+def first_or_minus_one(byte):
+    return or_else(byte, -1)
+
+
+def first_or_nothing(byte):
+    return or_else(byte, None)
+
+
+def first_or_returned(byte):
+    return or_else(byte, ValueError("begins nothing"))
+
+
+def first_odd(byte):
+    return first(byte) if byte != 0xE7 else 2
 
 
 def cut(data, limit):
@@ -268,16 +329,18 @@ def key_shortened(text):
 
 
 def pack(lengths, context):
-    if any(size > context for size in lengths):
-        raise ValueError("A sequence is longer than the context.")
     bins, rooms = [], []
     for position, size in enumerate(lengths):
-        place = next((p for p, room in enumerate(rooms) if size <= room), len(rooms))
-        if place == len(rooms):
-            bins.append([])
-            rooms.append(context)
-        bins[place].append(position)
-        rooms[place] -= size
+        if size > context:
+            raise ValueError("A sequence is longer than the context.")
+        left = [(room - size, place) for place, room in enumerate(rooms) if room >= size]
+        if left:
+            _, place = min(left)
+            bins[place].append(position)
+            rooms[place] -= size
+        else:
+            bins.append([position])
+            rooms.append(context - size)
     return bins
 
 
@@ -292,11 +355,13 @@ def pack_next(lengths, context):
     return bins
 
 
-def pack_by(lengths, context, key):
+def pack_by(lengths, context, key, still_open=100):
+    """Each into the bin with the least key among those with room."""
     bins = []
     for position, size in enumerate(lengths):
         used = [sum(lengths[i] for i in some) for some in bins]
-        fitting = [b for b in range(len(bins)) if used[b] + size <= context]
+        newest = range(len(bins))[-still_open:]
+        fitting = [b for b in newest if used[b] + size <= context]
         if fitting:
             bins[min(fitting, key=lambda b: key(b, used[b]))].append(position)
         else:
@@ -304,8 +369,8 @@ def pack_by(lengths, context, key):
     return bins
 
 
-def pack_best(lengths, context):
-    return pack_by(lengths, context, lambda place, used: -used)
+def pack_first(lengths, context):
+    return pack_by(lengths, context, lambda place, used: place)
 
 
 def pack_worst(lengths, context):
@@ -314,6 +379,23 @@ def pack_worst(lengths, context):
 
 def pack_newest(lengths, context):
     return pack_by(lengths, context, lambda place, used: -place)
+
+
+def pack_newest_of_equal(lengths, context):
+    return pack_by(lengths, context, lambda place, used: (-used, -place))
+
+
+def pack_into_the_fullest_only(lengths, context):
+    bins, rooms = [], []
+    for position, size in enumerate(lengths):
+        place = min((p for p, room in enumerate(rooms) if room), key=rooms.__getitem__, default=-1)
+        if place < 0 or rooms[place] < size:
+            place = len(bins)
+            bins.append([])
+            rooms.append(context)
+        bins[place].append(position)
+        rooms[place] -= size
+    return bins
 
 
 def pack_in_order(lengths, context, order):
@@ -331,24 +413,17 @@ def pack_short_first(lengths, context):
 
 
 def pack_not_quite_full(lengths, context):
-    bins = []
-    for position, size in enumerate(lengths):
-        for some in bins:
-            if sum(lengths[i] for i in some) + size < context:
-                some.append(position)
-                break
-        else:
-            bins.append([position])
-    return bins
+    # A length equal to the context still gets a row of its own.
+    return pack_by(lengths, context - 1, lambda place, used: -used)
 
 
 def pack_overfull(lengths, context):
     bins = []
     for position in range(len(lengths)):
-        for some in bins:
-            if sum(lengths[i] for i in some) < context:
-                some.append(position)
-                break
+        used = [sum(lengths[i] for i in some) for some in bins]
+        open_ones = [place for place, filled in enumerate(used) if filled < context]
+        if open_ones:
+            bins[max(open_ones, key=used.__getitem__)].append(position)
         else:
             bins.append([position])
     return bins
@@ -391,20 +466,12 @@ def pack_count(lengths, context):
 
 
 def pack_anything(lengths, context):
-    return pack_by(lengths, context, lambda place, used: place)
+    return pack_by(lengths, context, lambda place, used: -used)
 
 
 def pack_with_two_open(lengths, context):
-    """Only two bins stay open."""
-    bins = []
-    for position, size in enumerate(lengths):
-        for some in bins[-2:]:
-            if sum(lengths[i] for i in some) + size <= context:
-                some.append(position)
-                break
-        else:
-            bins.append([position])
-    return bins
+    """Only the two newest bins stay open."""
+    return pack_by(lengths, context, lambda place, used: -used, still_open=2)
 
 
 def tokenize(word, vocab):
@@ -535,30 +602,41 @@ def tokenize_no_long_words(word, vocab):
 
 
 RIGHT = {
-    "05.utf8_length": length,
+    "05.first_byte": first,
     "05.cut_utf8": cut,
     "05.duplicate_key": key,
-    "05.pack_first_fit": pack,
+    "05.pack_best_fit": pack,
     "05.wordpiece": tokenize,
 }
 WRONG = {
-    "05.utf8_length": {
-        length_too_late: "one too late",
-        length_too_early: "one too early",
-        length_of_full_bytes: "all 8 bits",
-        length_of_seven_bits: "every byte has 7 bits",
-        length_of_seven_and_six: "7 bits for the first byte and 6",
-        length_of_six_bits: "6 bits for every byte",
-        length_of_latin1: "in Latin-1",
-        length_three: "three bytes for all",
-        length_two: "two bytes for all",
-        length_without_four: "four bytes are missing",
-        length_in_characters: "counts characters",
-        length_in_units: "units of UTF-16",
-        length_in_utf16: "bytes of UTF-16",
-        length_in_utf32: "is UTF-32",
-        length_as_float: "give ints",
-        length_of_plane_one_only: "on paper",
+    "05.first_byte": {
+        first_too_late: "one too late",
+        first_too_early: "one too early",
+        first_without_c2: "c2 does begin",
+        first_without_f4: "f4 does begin",
+        first_with_f5: "numbers from 140000 on",
+        first_with_c1: "from 64 to 127",
+        first_three: "most Chinese",
+        first_one: "counts the byte alone",
+        first_that_follow: "bytes that follow",
+        first_ones: "begins with no 1",
+        first_bits_of_number: "bits of the number",
+        first_free_bits: "the x of the first byte",
+        first_in_bits: "8 for each byte",
+        first_without_four: "four bytes are missing",
+        first_decoded: "as decode() does",
+        first_as_float: "give ints",
+        first_single_continuing: "no character of its own",
+        first_two_from_128: "only 110 begins two",
+        first_four_for_the_rest: "five ones or more",
+        first_count_of_ones: "the count of ones goes on",
+        first_overlong: "the number is below 128",
+        first_beyond: "above 10ffff",
+        first_or_zero: "0 is returned",
+        first_or_minus_one: "-1 is returned",
+        first_or_nothing: "nothing is returned",
+        first_or_returned: "write raise",
+        first_odd: "on paper",
     },
     "05.cut_utf8": {
         cut_anywhere: "half a character is left",
@@ -598,11 +676,13 @@ WRONG = {
         key_without_punctuation: "punctuation is gone",
         key_shortened: "on paper",
     },
-    "05.pack_first_fit": {
+    "05.pack_best_fit": {
+        pack_first: "first-fit",
+        pack_worst: "worst-fit",
         pack_next: "next-fit",
-        pack_best: "best-fit",
-        pack_worst: "the emptiest row",
-        pack_newest: "begin with the oldest",
+        pack_newest: "the newest row with room",
+        pack_newest_of_equal: "take the oldest",
+        pack_into_the_fullest_only: "no other if it has no room",
         pack_long_first: "from long to short",
         pack_short_first: "from short to long",
         pack_not_quite_full: "filled exactly",
