@@ -78,7 +78,9 @@ WEIGHTS = 1 / COUNTS / (PRIOR / COUNTS).sum()
 CHEAP = "nothing done"
 ROWS = {
     CHEAP: run,
-    "loss weighted by 1 / count": partial(run, loss_fn=partial(cross_entropy, weight=WEIGHTS)),
+    "rare classes weigh more in the loss": partial(
+        run, loss_fn=partial(cross_entropy, weight=WEIGHTS)
+    ),
     "rare classes drawn more often": partial(run, oversample=True),
     "log of the shares subtracted afterwards": partial(run, adjust=True),
 }
