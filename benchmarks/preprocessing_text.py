@@ -20,7 +20,7 @@ from benchmarks.common import main
 from helpers import data
 from helpers.text import BytePairEncoding, bucket, pack, pad, same_document
 
-MESSAGES, BATCH, WIDTH, HEADS = 256, 32, 64, 4
+MESSAGES, BATCH, POOL, WIDTH, HEADS = 256, 32, 4, 64, 4  # batch and pool as in the chapter
 REPEATS = 3
 Batch = tuple[Tensor, Tensor]  # ids (rows, time); which position may look at which, or padding
 
@@ -52,7 +52,7 @@ def sorted_batches(sequences: list[list[int]], generator: torch.Generator) -> li
 
 
 def bucketed(sequences: list[list[int]], generator: torch.Generator) -> list[Batch]:
-    plan = bucket(list(map(len, sequences)), BATCH, generator, pool=4)
+    plan = bucket(list(map(len, sequences)), BATCH, generator, pool=POOL)
     return [in_batches([sequences[i] for i in batch])[0] for batch in plan]
 
 

@@ -3,6 +3,7 @@
 python -m pytest tests/test_text.py
 """
 
+import functools
 import random
 import re
 import sys
@@ -10,6 +11,7 @@ import unicodedata
 from collections import Counter
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -60,6 +62,12 @@ def test_words_joined_are_the_text(text):
 def test_a_word_takes_one_space_with_it():
     assert split_words("a  b\n c, d_1 é!") == ["a", " ", " b", "\n", " c", ",", " d_1", " é", "!"]
     assert split_words("") == []
+
+
+def test_a_combining_mark_cuts_a_word():
+    """The caveat at `WORDS`: no letter to `re`, so composed forms are better off."""
+    assert split_words("Cafe\u0301 Café") == ["Cafe", "\u0301", " Café"]
+    assert len(split_words("हिन्दी")) == 6
 
 
 @pytest.mark.parametrize("text", [b"bytes", None, 7, ["a"]])
@@ -114,16 +122,35 @@ def test_merges_do_not_cross_words():
     assert bpe.tokens[256:] == [b"ab", b" ab"]
 
 
-@pytest.mark.parametrize("size", [255, 0, -1, 300.0, "300", None])
-def test_a_vocabulary_smaller_than_the_bytes_or_no_number_is_refused(size):
-    with pytest.raises(ValueError, match=re.escape(f"from 256 on, not {size!r}")):
+@pytest.mark.parametrize("size", [255, 0, -1, True, np.int64(255)])
+def test_a_vocabulary_smaller_than_the_bytes_is_refused(size):
+    with pytest.raises(ValueError, match=f"counts the 256 bytes too, and cannot be {size}"):
         BytePairEncoding.train(ENGLISH, size)
+
+
+@pytest.mark.parametrize("size", [300.0, "300", None])
+def test_a_vocabulary_size_that_is_no_whole_number_is_refused(size):
+    with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
+        BytePairEncoding.train(ENGLISH, size)
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers():
+    merges = BytePairEncoding.train(ENGLISH, np.int64(290)).merges
+    assert merges == BPE["English"].merges
+    assert bucket([9, 1, 8, 2], np.int64(2), torch.Generator(), np.int32(1))
+    assert pad([np.array([1, 2])], pad_id=np.int64(3), length=3)[0].tolist() == [[1, 2, 3]]
 
 
 @pytest.mark.parametrize("merges", [[(97, 256)], [(97, 98), (257, 97)], [(-1, 97)]])
 def test_a_merge_of_an_id_that_does_not_exist_yet_is_refused(merges):
     with pytest.raises(ValueError, match=f"Merge {len(merges) - 1} may join ids from 0 to"):
         BytePairEncoding(merges)
+
+
+def test_a_merge_that_is_there_already_is_refused():
+    """Its second token could never come out of `encode`."""
+    with pytest.raises(ValueError, match=re.escape("Merge 2 repeats merge 0: (1, 2)")):
+        BytePairEncoding([(1, 2), (256, 3), (1, 2)])
 
 
 # ---- encoding and decoding
@@ -292,12 +319,28 @@ def test_buckets_hold_similar_lengths_and_other_ones_each_time():
     assert sum(spread) / len(spread) < 24  # of random batches: about 50
 
 
-@pytest.mark.parametrize("setting", [{"batch_size": 0}, {"pool": 0}, {"batch_size": 2.5}])
+@pytest.mark.parametrize("ids", [[[1.9]], [[1], ["2"]], [[None]]])
+def test_padding_refuses_what_is_no_id(ids):
+    for batch in (pad, functools.partial(pack, length=2)):
+        with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
+            batch(ids)
+    with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
+        pad([[1]], pad_id=0.5)
+
+
+def test_ids_are_int64_whatever_the_padding():
+    assert pad([[1], []], pad_id=False)[0].dtype == torch.int64
+    assert pad([[]], length=2)[0].dtype == torch.int64
+
+
+@pytest.mark.parametrize("setting", [{"batch_size": 0}, {"pool": -1}, {"batch_size": True}])
 def test_buckets_of_no_size_are_refused(setting):
     name, value = next(iter(setting.items()))
     arguments = {"batch_size": 2, "pool": 2} | setting
     with pytest.raises(ValueError, match=f"{name} must be a whole number from 1 on, not {value}"):
         bucket([1, 2], generator=torch.Generator(), **arguments)
+    with pytest.raises(TypeError, match="cannot be interpreted as an integer"):
+        bucket([1, 2], generator=torch.Generator(), **arguments | {name: 2.5})
 
 
 @given(sequences, st.integers(5, 12))
