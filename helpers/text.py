@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 # Letters and digits with the space before them; other signs; white space. Merges never cross these.
+# A combining mark is no `\w`: an accent written apart, or a vowel sign of Hindi, cuts its word.
 WORDS = re.compile(r" ?\w+| ?[^\w\s]+|\s+(?!\S)|\s+")
 
 
@@ -116,34 +117,35 @@ class BytePairEncoding:
     ([115, 257], 'slow')
 
     Raises:
-        ValueError: a merge joins an id that only a later merge makes.
+        ValueError: a merge joins an id that only a later merge makes, or repeats an earlier one.
     """
 
     def __init__(self, merges: list[tuple[int, int]]):
         self.merges = [(left, right) for left, right in merges]
         self.tokens = [bytes([byte]) for byte in range(256)]
+        self.ranks = {}
         for i, pair in enumerate(self.merges):
             if not all(0 <= part < 256 + i for part in pair):
                 raise ValueError(f"Merge {i} may join ids from 0 to {255 + i}, not {pair}.")
+            if pair in self.ranks:
+                raise ValueError(f"Merge {i} repeats merge {self.ranks[pair]}: {pair}.")
+            self.ranks[pair] = i
             self.tokens.append(self.tokens[pair[0]] + self.tokens[pair[1]])
-        self.ranks = {pair: i for i, pair in enumerate(self.merges)}
 
     @classmethod
     def train(cls, text: str, vocab_size: int) -> "BytePairEncoding":
         """Learn `vocab_size - 256` merges, or fewer where every word has become one token.
 
         Raises:
-            TypeError: `text` is no string.
-            ValueError: `vocab_size` is no whole number from 256 on, or `text` holds a surrogate.
+            TypeError: `text` is no string, or `vocab_size` no whole number.
+            ValueError: `vocab_size` is less than 256, or `text` holds a surrogate.
         """
-        if not isinstance(vocab_size, int) or vocab_size < 256:
-            raise ValueError(
-                f"vocab_size counts the 256 bytes too: from 256 on, not {vocab_size!r}."
-            )
+        if index(vocab_size) < 256:
+            raise ValueError(f"vocab_size counts the 256 bytes too, and cannot be {vocab_size}.")
         return cls(learn_merges(Counter(split_words(text)), vocab_size - 256))
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text. Seconds grow with the square of the longest word.
+        """The ids of a text. Each word takes one pass for every different merge made in it.
 
         Raises:
             TypeError: `text` is no string.
@@ -164,7 +166,8 @@ class BytePairEncoding:
         unknown = [i for i in ids if not 0 <= i < len(self.tokens)]
         if unknown:
             raise ValueError(f"Ids go from 0 to {len(self.tokens) - 1}, but {unknown[0]} came.")
-        return b"".join(self.tokens[i] for i in ids).decode("utf-8", errors="replace")
+        joined = b"".join(self.tokens[i] for i in ids)
+        return joined.decode("utf-8", errors="replace")
 
 
 def pad(
@@ -179,6 +182,7 @@ def pad(
     [[7, 8, 9], [5, 0, 0]]
 
     Raises:
+        TypeError: an id is no whole number.
         ValueError: there is no sequence, or one is longer than `length`.
     """
     if len(sequences) == 0:
@@ -188,8 +192,8 @@ def pad(
     if max(lengths) > time:
         raise ValueError(f"{max(lengths)} ids do not fit into {time} positions: cut them first.")
     mask = torch.arange(time) < torch.tensor(lengths)[:, None]
-    ids = torch.full(mask.shape, pad_id)
-    ids[mask] = torch.tensor(list(chain(*sequences)), dtype=torch.int64)
+    ids = torch.full(mask.shape, index(pad_id), dtype=torch.int64)
+    ids[mask] = torch.tensor([index(i) for i in chain(*sequences)], dtype=torch.int64)
     return ids, mask
 
 
@@ -205,10 +209,11 @@ def bucket(
     [[1, 3], [2, 0]]
 
     Raises:
-        ValueError: `batch_size` or `pool` is no whole number from 1 on.
+        TypeError: `batch_size` or `pool` is no whole number.
+        ValueError: one of them is less than 1, or `True`, which counts nothing.
     """
     for name, value in {"batch_size": batch_size, "pool": pool}.items():
-        if not isinstance(value, int) or value < 1:
+        if value is True or index(value) < 1:
             raise ValueError(f"{name} must be a whole number from 1 on, not {value!r}.")
     order = torch.randperm(len(lengths), generator=generator).tolist()
     batches = []
@@ -228,6 +233,7 @@ def pack(sequences: Sequence[Sequence[int]], length: int, pad_id: int = 0) -> tu
     [[1, 1, 1, 2], [1, 1, 0, 0]]
 
     Raises:
+        TypeError: an id is no whole number.
         ValueError: a sequence is longer than a row, or there is none.
     """
     rows, room = [], []
