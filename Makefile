@@ -29,7 +29,7 @@ serve: book
 lab: setup
 	BOOK_STRICT=0 $(BIN)/jupyter lab --notebook-dir=book
 
-# Start a chapter from the anatomy: make chapter NAME=05_preprocessing_text
+# Start a chapter from the anatomy: make chapter NAME=06_preprocessing_audio
 chapter: setup
 	$(RUN) tools.new_chapter $(NAME)
 
