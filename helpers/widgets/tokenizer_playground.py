@@ -242,8 +242,6 @@ def _checked_tokenizers(tokenizers) -> dict[str, BytePairEncoding]:
             raise ValueError(
                 f"{name!r} should have at most {MOST_TOKENS:,} tokens; got {len(bpe.tokens):,}."
             )
-        if len(bpe.ranks) < len(bpe.merges):
-            raise ValueError(f"{name!r} should have each merge once; some pairs come twice.")
     return dict(tokenizers)
 
 
