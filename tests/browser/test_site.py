@@ -171,6 +171,10 @@ def serious(page) -> list[tuple[str, str]]:
     ]
 
 
+ALL_DRAWN = """() => document.querySelectorAll(".lm").length
+    === document.querySelectorAll("figure.lm-static").length"""
+
+
 def test_nothing_serious_for_a_screen_reader_in_light_and_dark(page, site):
     """All pages, both themes; findings in the theme's own markup are listed with a reason."""
     needed = Counter()
@@ -180,6 +184,8 @@ def test_nothing_serious_for_a_screen_reader_in_light_and_dark(page, site):
             page.goto(f"{site}/{name}")
             page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
             page.wait_for_load_state("networkidle")
+            # One still picture for each: a page left half-drawn reports an explorable that failed.
+            page.wait_for_function(ALL_DRAWN)
             for rule, target in serious(page):
                 listed = [k for k in THEME_FINDINGS if k[0] == rule and k[1] in target]
                 needed.update(listed)
