@@ -204,7 +204,7 @@ def _same_number(result: Any, wanted: float) -> bool:
 def _drawn(size: int, share: int, seed: int) -> Tensor:
     """Probabilities that no threshold hits by chance, in hundredths of the largest."""
     generator = torch.Generator().manual_seed(seed)
-    sizes = torch.randint(5, 95, (size,), generator=generator) + 0.5
+    sizes = torch.randint(5, 95, (size,), generator=generator) + math.sqrt(0.2)
     sizes[seed % size] = 100
     return sizes / sizes.sum()
 

@@ -303,6 +303,6 @@ WRONG = {
         in_pieces_own_largest: "to the same one",
         in_pieces_unscaled: "not divided",
         in_pieces_overflowing: "overflows",
-        in_one_piece: "made at once",
+        in_one_piece: "keys at a time",
     },
 }
