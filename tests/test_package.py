@@ -22,6 +22,7 @@ RANKS = [
     ["models", "optim", "checkpoints", "arguments"],
     ["runs"],
     ["training", "generation", "language"],
+    ["language_recipes"],
     ["pretrain", "finetuning"],
 ]
 APART = {"evaluation", "plotting", "exercises", "widgets", "checks"}
@@ -33,6 +34,7 @@ BUILDERS = {
     "training",
     "generation",
     "language",
+    "language_recipes",
     "pretrain",
     "finetuning",
 }
