@@ -19,7 +19,7 @@ RANKS = [
     ["sources", "progress"],
     ["assets"],
     ["data", "images", "text", "audio"],
-    ["models", "optim", "checkpoints", "arguments"],
+    ["models", "ngrams", "optim", "checkpoints", "arguments"],
     ["runs"],
     ["training", "generation"],
     ["finetuning"],
