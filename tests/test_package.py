@@ -18,14 +18,24 @@ HELPERS = ROOT / "helpers"
 RANKS = [
     ["sources", "progress"],
     ["assets"],
-    ["data", "images", "text", "audio"],
-    ["models", "ngrams", "optim", "checkpoints", "arguments"],
+    ["data", "images", "text", "ngrams", "audio"],
+    ["models", "optim", "checkpoints", "arguments"],
     ["runs"],
-    ["training", "generation"],
-    ["finetuning"],
+    ["training", "generation", "language"],
+    ["pretrain", "finetuning"],
 ]
 APART = {"evaluation", "plotting", "exercises", "widgets", "checks"}
-BUILDERS = {"models", "optim", "checkpoints", "runs", "training", "generation", "finetuning"}
+BUILDERS = {
+    "models",
+    "optim",
+    "checkpoints",
+    "runs",
+    "training",
+    "generation",
+    "language",
+    "pretrain",
+    "finetuning",
+}
 
 
 def modules() -> list[Path]:
