@@ -4,11 +4,13 @@ Markov counted vowels and consonants in 1913, Shannon letter pairs and triples i
 in Chen and Goodman 1999. A count model of a million characters is made in a second.
 """
 
+from collections import deque
+from collections.abc import Iterator
 from operator import index
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 
@@ -75,6 +77,45 @@ def make_level(keys: Tensor, grams: Tensor, vocab_size: int) -> Level:
     return Level(keys, starts, token, ((counts - taken) / total[context]).float(), backoff.float())
 
 
+def count_levels(ids: Tensor, vocab_size: int, order: int) -> list[Level]:
+    """What follows each context of 0 to order - 1 tokens in ids `(time,)`. Built in chapter 13."""
+    keys, contexts = torch.zeros(1, dtype=torch.int64), torch.zeros_like(ids[None, :-1])
+    levels = []
+    for length in range(1, order):
+        wanted = longer(ids[None, :-1], length, contexts, len(keys))
+        shorter, keys = keys, wanted[wanted >= 0].unique()
+        contexts = find(keys, wanted)
+        once = ngrams(contexts[0], ids[1:], vocab_size).unique()
+        # Cut off the oldest token: an n-gram then comes once for each token before it.
+        cut = ngrams(keys[once // vocab_size] % len(shorter), once % vocab_size, vocab_size)
+        levels.append(make_level(shorter, cut, vocab_size))
+    return [*levels, make_level(keys, ngrams(contexts[0], ids[1:], vocab_size), vocab_size)]
+
+
+def refine(p: Tensor, level: Level, contexts: Tensor) -> None:
+    """Take probabilities `(places, vocab)` one order further, in place, where the context is known.
+
+    `contexts` (places,) are indices into the level, or -1. Built in chapter 13.
+    """
+    rows = (contexts >= 0).nonzero().flatten()
+    known = contexts[rows]
+    p[rows] *= level.backoff[known, None]
+    n = level.starts[known + 1] - level.starts[known]  # so many tokens were seen after it
+    first = level.starts[known] - (n.cumsum(0) - n)
+    at = first.repeat_interleave(n) + torch.arange(int(n.sum()))
+    p[rows.repeat_interleave(n), level.tokens[at]] += level.shares[at]
+
+
+def check_ids(ids: Tensor, vocab_size: int, shape: str) -> None:
+    """Raise where ids are not of this vocabulary, or not of a shape such as `(batch, time)`."""
+    if ids.dtype != torch.int64:
+        raise TypeError(f"Expected ids of dtype int64, not {ids.dtype}.")
+    if ids.ndim != len(shape.split(", ")) or ids.numel() == 0:
+        raise ValueError(f"Expected ids of shape {shape}, not empty, but got {tuple(ids.shape)}.")
+    if ids.min() < 0 or ids.max() >= vocab_size:
+        raise ValueError(f"Ids go from 0 to {vocab_size - 1}, not {ids.min()} to {ids.max()}.")
+
+
 class CountModel:
     """Interpolated n-grams with modified Kneser-Ney smoothing. Built in chapter 13.
 
@@ -85,7 +126,7 @@ class CountModel:
     torch.Size([1, 2, 3])
 
     Raises:
-        TypeError: `order` or `vocab_size` is no whole number.
+        TypeError: `order` or `vocab_size` is no whole number, or `ids` are not int64.
         ValueError: `order` is less than 1, `ids` are fewer than 2, or not from 0 to vocab_size - 1.
 
     Source: Chen and Goodman 1999, section 3; Kneser and Ney 1995. Shorter contexts count how many
@@ -95,30 +136,26 @@ class CountModel:
     def __init__(self, ids: Tensor, vocab_size: int, order: int = 7):
         if index(order) < 1:
             raise ValueError(f"The order is at least 1, which looks at no token, not {order}.")
-        self.vocab_size = index(vocab_size)
-        self._check(ids)
-        if ids.ndim != 1 or len(ids) < 2:
-            raise ValueError(f"Expected ids of shape (time,), 2 or more, not {tuple(ids.shape)}.")
-        keys, contexts = torch.zeros(1, dtype=torch.int64), torch.zeros_like(ids[None, :-1])
-        self.levels = []
-        for length in range(1, order):
-            wanted = longer(ids[None, :-1], length, contexts, len(keys))
-            shorter, keys = keys, wanted[wanted >= 0].unique()
-            contexts = find(keys, wanted)
-            once = ngrams(contexts[0], ids[1:], vocab_size).unique()
-            # Cut off the oldest token: an n-gram then comes once for each token before it.
-            cut = ngrams(keys[once // vocab_size] % len(shorter), once % vocab_size, vocab_size)
-            self.levels.append(make_level(shorter, cut, vocab_size))
-        last = ngrams(contexts[0], ids[1:], vocab_size)
-        self.levels.append(make_level(keys, last, vocab_size))
+        check_ids(ids, index(vocab_size), "(time,)")
+        if len(ids) < 2:
+            raise ValueError("One token says nothing about what follows: give 2 or more.")
+        self.vocab_size, self.order = vocab_size, order
+        self.levels = count_levels(ids, vocab_size, order)
 
-    def _check(self, ids: Tensor) -> None:
-        """Raise where ids are not of this vocabulary."""
-        if ids.dtype != torch.int64:
-            raise TypeError(f"Expected ids of dtype int64, not {ids.dtype}.")
-        if ids.numel() and not (ids.min() >= 0 and ids.max() < self.vocab_size):
-            came = f"{ids.min()} to {ids.max()}"
-            raise ValueError(f"Ids go from 0 to {self.vocab_size - 1}, but {came} came.")
+    def orders(self, ids: Tensor) -> Iterator[Tensor]:
+        """Probabilities `(batch × time, vocab)` by order 1, then by 1 and 2, and so on.
+
+        It is the same tensor each time, one order further: copy what you want to keep.
+        """
+        check_ids(ids, self.vocab_size, "(batch, time)")
+        p = torch.full((ids.numel(), self.vocab_size), 1 / self.vocab_size)
+        contexts = torch.zeros_like(ids)
+        for length, level in enumerate(self.levels):
+            if length > 0:
+                wanted = longer(ids, length, contexts, len(self.levels[length - 1].keys))
+                contexts = find(level.keys, wanted)
+            refine(p, level, contexts.flatten())
+            yield p
 
     def log_probabilities(self, ids: Tensor) -> Tensor:
         """Of each next token, given the tokens up to it: (batch, time) -> (batch, time, vocab).
@@ -128,20 +165,72 @@ class CountModel:
         Raises:
             TypeError, ValueError: ids of another type, shape or vocabulary.
         """
-        self._check(ids)
-        if ids.ndim != 2 or ids.numel() == 0:
-            raise ValueError(f"Expected ids of shape (batch, time), not {tuple(ids.shape)}.")
-        p = torch.full((ids.numel(), self.vocab_size), 1 / self.vocab_size)
-        contexts, n_contexts = torch.zeros_like(ids), 1
-        for length, level in enumerate(self.levels):
-            if length > 0:
-                contexts = find(level.keys, longer(ids, length, contexts, n_contexts))
-            n_contexts = len(level.keys)
-            rows = (contexts.flatten() >= 0).nonzero().flatten()
-            context = contexts.flatten()[rows]
-            p[rows] *= level.backoff[context, None]
-            n = level.starts[context + 1] - level.starts[context]  # n-grams of each row's context
-            first = level.starts[context] - (n.cumsum(0) - n)
-            at = first.repeat_interleave(n) + torch.arange(int(n.sum()))
-            p[rows.repeat_interleave(n), level.tokens[at]] += level.shares[at]
-        return p.log().view(*ids.shape, self.vocab_size)
+        return deque(self.orders(ids), maxlen=1)[0].log().view(*ids.shape, self.vocab_size)
+
+    def by_order(self, ids: Tensor) -> Tensor:
+        """The same for each order from 1 on: (batch, time) -> (batch, time, order, vocab)."""
+        every = torch.stack([p.log() for p in self.orders(ids)], 1)
+        return every.view(*ids.shape, self.order, self.vocab_size)
+
+
+def leave_one_out(ids: Tensor, vocab_size: int, order: int = 7, parts: int = 10) -> list:
+    """Cut ids `(time,)` into parts: a list of (part, count model of all the others).
+
+    A model knows the text that it has counted by heart. What a network shall learn to correct is
+    what the counts say of a text that is new to them. Built in chapter 13.
+
+    >>> [len(part) for part, counts in leave_one_out(torch.arange(10) % 3, 3, order=2, parts=4)]
+    [3, 3, 2, 2]
+
+    Raises:
+        ValueError: fewer than two parts, or parts of fewer than two tokens.
+    """
+    if not 2 <= parts <= len(ids) // 2:
+        raise ValueError(f"{len(ids)} tokens cannot be cut into {parts} parts of 2 or more.")
+    cut = list(ids.tensor_split(parts))
+    others = [torch.cat(cut[:i] + cut[i + 1 :]) for i in range(parts)]
+    return [
+        (part, CountModel(rest, vocab_size, order)) for part, rest in zip(cut, others, strict=True)
+    ]
+
+
+class CorrectedCounts(nn.Module):
+    """A network that weighs the orders of a count model, and adds what they lack.
+
+    `network` maps ids `(batch, time)` to `(batch, time, vocab_size + order)`: logits, and a weight
+    for the logarithm of what each order says. A network of zeros leaves the counts as they are.
+    Returns logits `(batch, time, vocab_size)`. Train it with counts of other text than it reads:
+    `leave_one_out`. Built in chapter 13.
+
+    Source: a product of experts (Hinton 2002), with weights that depend on the context.
+    """
+
+    def __init__(self, network: nn.Module, counts: CountModel):
+        super().__init__()
+        self.network, self.counts = network, counts
+        self.start = nn.Parameter(F.one_hot(torch.tensor(counts.order - 1), counts.order).float())
+
+    def forward(self, ids: Tensor) -> Tensor:
+        sizes = [self.counts.vocab_size, self.counts.order]
+        logits, weights = self.network(ids).split(sizes, dim=-1)
+        said = self.counts.by_order(ids.cpu()).to(ids.device)  # (batch, time, order, vocab)
+        return logits + ((weights + self.start)[:, :, None] @ said).squeeze(2)
+
+
+def mixture_weights(first: Tensor, second: Tensor, groups: Tensor, rounds: int = 50) -> Tensor:
+    """How much of the first model to take in each group of places; (groups,). Built in chapter 13.
+
+    `first` and `second` (places,) are the probabilities that two models gave to what came, on a
+    text new to both; `groups` (places,) says what was known before, as a number from 0 on.
+
+    >>> mixture_weights(torch.tensor([0.5, 0.5]), torch.tensor([0.1, 0.9]), torch.tensor([0, 1]))
+    tensor([1., 0.])
+
+    Source: expectation maximisation, as Jelinek and Mercer 1980 weigh orders.
+    """
+    weights = torch.full((int(groups.max()) + 1,), 0.5)
+    for _ in range(rounds):
+        ours = weights[groups] * first
+        share = ours / (ours + (1 - weights[groups]) * second)  # whose was it?
+        weights = groups.bincount(share) / groups.bincount().clamp(min=1)
+    return weights
