@@ -10,7 +10,7 @@ from operator import index
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 
@@ -171,50 +171,6 @@ class CountModel:
         """The same for each order from 1 on: (batch, time) -> (batch, time, order, vocab)."""
         every = torch.stack([p.log() for p in self.orders(ids)], 1)
         return every.view(*ids.shape, self.order, self.vocab_size)
-
-
-def leave_one_out(ids: Tensor, vocab_size: int, order: int = 7, parts: int = 10) -> list:
-    """Cut ids `(time,)` into parts: a list of (part, count model of all the others).
-
-    A model knows the text that it has counted by heart. What a network shall learn to correct is
-    what the counts say of a text that is new to them. Built in chapter 13.
-
-    >>> [len(part) for part, counts in leave_one_out(torch.arange(10) % 3, 3, order=2, parts=4)]
-    [3, 3, 2, 2]
-
-    Raises:
-        ValueError: fewer than two parts, or parts of fewer than two tokens.
-    """
-    if not 2 <= parts <= len(ids) // 2:
-        raise ValueError(f"{len(ids)} tokens cannot be cut into {parts} parts of 2 or more.")
-    cut = list(ids.tensor_split(parts))
-    others = [torch.cat(cut[:i] + cut[i + 1 :]) for i in range(parts)]
-    return [
-        (part, CountModel(rest, vocab_size, order)) for part, rest in zip(cut, others, strict=True)
-    ]
-
-
-class CorrectedCounts(nn.Module):
-    """A network that weighs the orders of a count model, and adds what they lack.
-
-    `network` maps ids `(batch, time)` to `(batch, time, vocab_size + order)`: logits, and a weight
-    for the logarithm of what each order says. A network of zeros leaves the counts as they are.
-    Returns logits `(batch, time, vocab_size)`. Train it with counts of other text than it reads:
-    `leave_one_out`. Built in chapter 13.
-
-    Source: a product of experts (Hinton 2002), with weights that depend on the context.
-    """
-
-    def __init__(self, network: nn.Module, counts: CountModel):
-        super().__init__()
-        self.network, self.counts = network, counts
-        self.start = nn.Parameter(F.one_hot(torch.tensor(counts.order - 1), counts.order).float())
-
-    def forward(self, ids: Tensor) -> Tensor:
-        sizes = [self.counts.vocab_size, self.counts.order]
-        logits, weights = self.network(ids).split(sizes, dim=-1)
-        said = self.counts.by_order(ids.cpu()).to(ids.device)  # (batch, time, order, vocab)
-        return logits + ((weights + self.start)[:, :, None] @ said).squeeze(2)
 
 
 def mixture_weights(first: Tensor, second: Tensor, groups: Tensor, rounds: int = 50) -> Tensor:

@@ -22,6 +22,7 @@ RANKS = [
     ["models", "optim", "checkpoints", "arguments"],
     ["runs"],
     ["training", "generation", "language"],
+    ["corrections"],
     ["pretrain", "finetuning"],
 ]
 APART = {"evaluation", "plotting", "exercises", "widgets", "checks"}
