@@ -5,12 +5,14 @@ holds it. The page "Data" of the book tells where each set comes from.
 """
 
 import codecs
+import json
 import math
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from safetensors import safe_open
 
 from helpers.assets import embedded, fetch
 
@@ -88,6 +90,14 @@ class SMSSpam(NamedTuple):
     validation_labels: torch.Tensor
     test_texts: list[str]
     test_labels: torch.Tensor
+
+
+class PlayModel(NamedTuple):
+    """A trained model: the settings of its class, its characters by number, and its weights."""
+
+    settings: dict[str, int]
+    characters: str
+    weights: dict[str, torch.Tensor]
 
 
 class MiniLM(NamedTuple):
@@ -336,6 +346,38 @@ def tiny_shakespeare() -> str:
     Tempest, which breaks off in a scene: the validation score is that of these two.
     """
     return read_text(fetch("tiny_shakespeare/input.txt"))
+
+
+def play_model() -> PlayModel:
+    """A small language model that was trained on the plays: characters in, characters out.
+
+    Its class is `helpers.models.transformer.Llama`, with 4 layers of 4 heads, 96 wide, a context of
+    128 characters and 0.4 million weights; the explorables run it in the browser. It has read the
+    training parts of `shakespeare` only. Matrices are stored as whole numbers −127…127 with one
+    factor per row; the weights come as float32, a number times its factor.
+
+    >>> settings, characters, weights = play_model()
+    >>> model = Llama(**settings)
+    >>> load_weights(model, weights)
+
+    Raises:
+        AssetError: the file is missing or damaged.
+
+    Licence: that of this book's code (MIT); the plays are in the public domain.
+    Source: `tools/make_model.py` trains it.
+
+    Known flaws: it knows nothing but these nine plays. Most of its words are English, few of its
+    sentences mean anything.
+    """
+    with safe_open(embedded("play_model.safetensors"), framework="pt") as file:
+        stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        words = file.metadata()
+    weights = {
+        name: tensor.float() * stored.get(f"{name}.factor", 1)
+        for name, tensor in stored.items()
+        if not name.endswith(".factor")
+    }
+    return PlayModel(json.loads(words["settings"]), words["characters"], weights)
 
 
 def efficientnet_lite0() -> Path:

@@ -180,6 +180,18 @@ SETS = (
             ("sms_spam/train.txt", r"spam\tFree entry.*\n"),
         ),
     ),
+    DataSet(
+        "A model of the plays",
+        "play_model",
+        files=(
+            File(
+                "play_model.safetensors",
+                "a small Llama in 8 bits",
+                "trained by `tools/make_model.py`",
+                "MIT, as the book's code",
+            ),
+        ),
+    ),
     DataSet("The exact tiny Shakespeare", "tiny_shakespeare", group="tiny_shakespeare"),
     DataSet("EfficientNet-Lite0", "efficientnet_lite0", group="efficientnet_lite0"),
     DataSet("MiniLM", "minilm", group="minilm"),
