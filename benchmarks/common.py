@@ -11,11 +11,15 @@ not part of the hash that tells when a record is stale.
 """
 
 import datetime
+import importlib
 import json
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from importlib import metadata
+from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -27,8 +31,12 @@ RECORDS = ROOT / "helpers" / "records"
 Rows = Mapping[str, Callable[[int], dict[str, float]]]
 
 
-def main(module: str, rows: Rows, seeds: Sequence[int], cheap: str, folder: Path = RECORDS) -> None:
+def main(module: str, rows: Rows, seeds: Sequence[int], cheap: str, folder: Path = RECORDS,
+         workers: int = 1) -> None:  # fmt: skip
     """Run every row with every seed, and write `folder/NAME.json` when all is done.
+
+    Several `workers` are so many runs at a time, each in a process of its own: not for rows that
+    measure time on the wall.
 
     Raises:
         ValueError: fewer than five seeds, `cheap` is no row, or a row has other metrics.
@@ -37,10 +45,11 @@ def main(module: str, rows: Rows, seeds: Sequence[int], cheap: str, folder: Path
         raise ValueError(f"{module} needs at least 5 seeds and a cheap row, not {cheap!r}.")
     code = code_sha256(module)  # before the runs: a file may change while they last
     results: dict[str, dict[str, list[float]]] = {label: {} for label in rows}
-    for seed in seeds:  # all rows of a seed in turn: a machine that slows down does so for all
-        for label, row in rows.items():
-            for metric, values in run_row(label, row, [seed]).items():
-                results[label].setdefault(metric, []).extend(values)
+    # All rows of a seed in turn: a machine that slows down does so for all.
+    turns = [(label, seed) for seed in seeds for label in rows]
+    for (label, _), values in zip(turns, run_turns(module, rows, turns, workers), strict=True):
+        for metric, value in values.items():
+            results[label].setdefault(metric, []).extend(value)
     if len({tuple(metrics) for metrics in results.values()}) > 1:
         raise ValueError(f"All rows of {module} must have the same metrics in the same order.")
     name = module.rpartition(".")[2]
@@ -56,6 +65,45 @@ def main(module: str, rows: Rows, seeds: Sequence[int], cheap: str, folder: Path
         "rows": results,
     }
     write_whole(folder / f"{name}.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+
+
+def run_turns(
+    module: str, rows: Rows, turns: Sequence[tuple[str, int]], workers: int
+) -> Iterator[dict[str, list[float]]]:
+    """The metrics of each (label, seed), in this order."""
+    if workers == 1:
+        yield from (run_row(label, rows[label], [seed]) for label, seed in turns)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_run_turn, *zip(*((module, *turn) for turn in turns), strict=True))
+
+
+def _run_turn(module: str, label: str, seed: int) -> dict[str, list[float]]:
+    return run_row(label, importlib.import_module(module).ROWS[label], [seed])
+
+
+def compare(name: str, rows: Rows, seeds: Sequence[int], wanted: str) -> None:
+    """Run one row again and print it beside the record, which stays as it is.
+
+    `wanted` is the row's number, counted from 0, or a part of its label that no other has.
+
+    Raises:
+        ValueError: no row is meant, or several are.
+    """
+    labels = list(rows)
+    found = [label for label in labels if wanted in (label, str(labels.index(label)))]
+    found = found or [label for label in labels if wanted.lower() in label.lower()]
+    if len(found) != 1:
+        listed = "\n".join(f"{number:3} {label}" for number, label in enumerate(labels))
+        raise ValueError(f"{wanted!r} means {len(found)} rows of these, not one:\n{listed}")
+    path = RECORDS / f"{name}.json"
+    recorded = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else {}
+    again = run_row(found[0], rows[found[0]], seeds)
+    print(f"\n{found[0]}\n{'':24}{'now':>14}{'recorded':>14}")
+    for metric, values in again.items():
+        old = recorded.get(found[0], {}).get(metric)
+        then = f"{statistics.fmean(old):14.6g}" if old else f"{'-':>14}"
+        print(f"{metric:24}{statistics.fmean(values):14.6g}{then}")
 
 
 def run_row(

@@ -9,7 +9,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import torch
@@ -187,3 +187,7 @@ PLAIN = LanguageRecipe(
     schedule=hold_then_fall,
     clip_norm=None,
 )
+# For a run of seconds: smaller batches, so that there are steps enough.
+SHORT = replace(PLAIN, context=64)
+# What may be more than a plain Transformer.
+ANYTHING = replace(PLAIN, switches={**FAST_SWITCHES, "short_convolution": True})

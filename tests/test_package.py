@@ -22,6 +22,7 @@ RANKS = [
     ["models", "optim", "checkpoints", "arguments"],
     ["runs"],
     ["training", "generation", "language"],
+    ["language_recipes"],
     ["corrections"],
     ["pretrain", "finetuning"],
 ]
@@ -34,6 +35,7 @@ BUILDERS = {
     "training",
     "generation",
     "language",
+    "language_recipes",
     "pretrain",
     "finetuning",
 }

@@ -161,19 +161,27 @@ class ModernAttention(nn.Module):
         queries, keys, values = self.c_attn(x).chunk(3, dim=-1)
         if self.token_values is not None:
             values = values + self.token_values(ids).to(values.dtype)
-        # Queries and keys get the same norm and turn: together they need half the calls.
-        pair = torch.stack([queries, keys]).unflatten(-1, (self.n_heads, -1)).transpose(2, 3)
-        if self.switches.qk_norm:
-            pair = UnitRMS.apply(exact(pair))
-        if phases is not None:
-            pair = turn(pair, phases)  # (2, batch, heads, time, head_dim)
-        queries, keys = pair.to(values.dtype)
-        values = split_heads(values, self.n_heads)
+        queries, keys, values = (
+            split_heads(part, self.n_heads) for part in (queries, keys, values)
+        )
+        queries, keys = self.place(queries, keys, phases)
         if cache is not None:
             keys, values = cache.extend(self, keys, values)
         by_hand = self.switches.half and not x.is_cuda
         attended = (attend_back_half if by_hand else attend_back)(queries, keys, values)
         return self.c_proj(join_heads(attended))
+
+    def place(self, queries: Tensor, keys: Tensor, phases: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Norm and turn queries and keys, both together: that takes half the calls."""
+        if not self.switches.qk_norm and phases is None:
+            return queries, keys
+        both = exact(torch.stack([queries, keys]))
+        if self.switches.qk_norm:
+            both = UnitRMS.apply(both)
+        if phases is not None:
+            both = turn(both, phases)
+        queries, keys = both.to(queries.dtype)
+        return queries, keys
 
 
 class ModernMLP(nn.Module):

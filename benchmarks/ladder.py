@@ -1,0 +1,110 @@
+"""The ladder: from the classic small Transformer to a fast learner, one change a rung.
+
+Each rung keeps all changes below it, and learns for `BUDGET` seconds of one processor on the
+embedded plays; its schedule follows the seconds. So a change that makes a step slower must be worth
+its time. `loss` is that of the validation part in consecutive windows of the model's own context.
+
+    python -m benchmarks.ladder                 all rungs, and the record
+    python -m benchmarks.ladder --workers 2     the same, two runs at a time: half as long
+    python -m benchmarks.ladder "squared ReLU"  one rung, beside its record; so does its number, 4
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache, partial
+
+import torch
+
+from benchmarks.common import compare, main
+from helpers.data import shakespeare
+from helpers.language import Characters, window_loss
+from helpers.language_recipes import (
+    CLASSIC,
+    PLAIN,
+    LanguageRecipe,
+    hold_then_fall,
+    learn,
+    of_seconds,
+    of_steps,
+    optimizers_for,
+)
+
+BUDGET = 40.0  # seconds of one processor, with one thread
+CHEAP_STEPS = 40
+
+
+@cache
+def plays() -> tuple[int, torch.Tensor, torch.Tensor]:
+    """Size of the vocabulary, and the training and validation part as ids."""
+    parts = shakespeare()
+    letters = Characters(parts.train + parts.validation)
+    return len(letters), letters.encode(parts.train), letters.encode(parts.validation)
+
+
+def train(
+    seed: int,
+    recipe: LanguageRecipe,
+    steps: int | None = None,
+) -> dict[str, float]:
+    """Train once, for `steps` or for the budget, with one thread, and score."""
+    torch.set_num_threads(1)
+    vocab_size, train_ids, validation_ids = plays()
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)  # layers draw their first weights from the global generator
+        model = recipe.model(vocab_size)
+    generator = torch.Generator().manual_seed(seed)
+    share_done = of_steps(steps) if steps else of_seconds(BUDGET, time.process_time)
+    steps = learn(model, train_ids, recipe, share_done, generator=generator)
+    return {
+        "loss": window_loss(model, validation_ids, recipe.context),
+        "steps": steps,
+        "characters_seen": steps * recipe.batch_size * recipe.context,
+        "parameters": sum(w.numel() for w in model.parameters()),
+    }
+
+
+def switched(recipe: LanguageRecipe, **switches: bool) -> LanguageRecipe:
+    return replace(recipe, switches={**recipe.switches, **switches})
+
+
+def rungs() -> dict[str, LanguageRecipe]:
+    """Each rung is the one before it and one change."""
+    found = {"classic": CLASSIC}
+
+    def climb(label: str, change: Callable[[LanguageRecipe], LanguageRecipe]) -> None:
+        found[label] = change(list(found.values())[-1])
+
+    climb("rotary positions", partial(switched, rotary=True))
+    climb("RMSNorm, no biases", partial(switched, rms_norm=True))
+    climb("normalised queries and keys", partial(switched, qk_norm=True))
+    climb("squared ReLU", partial(switched, squared_relu=True))
+    climb("zero initialisation", partial(switched, zero_init=True))
+    climb("Muon", partial(replace, optimizers=optimizers_for, clip_norm=None))
+    climb("schedule: hold, then fall to zero", partial(replace, schedule=hold_then_fall))
+    climb(
+        "shape: 3 layers, 16 windows of 128",
+        partial(replace, shape=PLAIN.shape, context=PLAIN.context, batch_size=PLAIN.batch_size),
+    )
+    climb("bfloat16 products", partial(switched, half=True))
+    climb("higher rates", partial(replace, optimizers=PLAIN.optimizers))
+    climb("token values", partial(switched, value_embedding=True))
+    climb("short convolution", partial(switched, short_convolution=True))
+    return found
+
+
+CHEAP = "classic, 40 steps only"
+ROWS = {label: partial(train, recipe=recipe) for label, recipe in rungs().items()}
+ROWS[CHEAP] = partial(train, recipe=CLASSIC, steps=CHEAP_STEPS)
+SEEDS = range(5)
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Climb the ladder, or one rung of it.")
+    parser.add_argument("rung", nargs="?", help="a rung's number, or a part of its name")
+    parser.add_argument("--workers", type=int, default=1, help="runs at a time")
+    options = parser.parse_args()
+    if options.rung is None:
+        main(__spec__.name, ROWS, SEEDS, CHEAP, workers=options.workers)
+    else:
+        compare("ladder", ROWS, SEEDS, options.rung)
