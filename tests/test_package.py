@@ -23,6 +23,7 @@ RANKS = [
     ["runs"],
     ["training", "generation", "language"],
     ["language_recipes"],
+    ["corrections"],
     ["pretrain", "finetuning"],
 ]
 APART = {"evaluation", "plotting", "exercises", "widgets", "checks"}
