@@ -44,9 +44,9 @@ records: setup
 
 # Print the times that the tests bound (import, first explorable, each update), then train the
 # article's network in Keras and in PyTorch: a quarter of an hour, and a table.
-bench: book
-	$(RUN) pytest -q -s -m benchmark
-	$(RUN) benchmarks.article_program
+# Or re-run one rung of the language model's ladder beside its record: make bench RUNG="squared ReLU"
+bench: $(if $(RUNG),setup,book)
+	$(if $(RUNG),$(RUN) benchmarks.ladder "$(RUNG)",$(RUN) pytest -q -s -m benchmark && $(RUN) benchmarks.article_program)
 
 # Break the project in some forty places, one at a time: a named test must turn red each time.
 mutants: book
