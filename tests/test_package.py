@@ -20,9 +20,10 @@ RANKS = [
     ["assets"],
     ["data", "images", "text", "ngrams", "audio"],
     ["models", "optim", "checkpoints", "arguments"],
-    ["runs"],
+    ["runs", "parallel"],
     ["training", "generation", "language"],
-    ["pretrain", "finetuning"],
+    ["pretraining", "finetuning", "recipes", "pretrain_options"],
+    ["pretrain"],
 ]
 APART = {"evaluation", "plotting", "exercises", "widgets", "checks"}
 BUILDERS = {
@@ -34,6 +35,10 @@ BUILDERS = {
     "generation",
     "language",
     "pretrain",
+    "pretraining",
+    "parallel",
+    "recipes",
+    "pretrain_options",
     "finetuning",
 }
 
