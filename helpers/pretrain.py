@@ -162,14 +162,18 @@ def _settle(given: dict, state: dict | None) -> argparse.Namespace:
     if options.steps == 0 and state is None:
         raise ValueError(f"--steps 0 samples from a run in --out, but {options.out} holds none.")
     if options.text is None and "validation_share" in given:
-        raise ValueError("The plays have a validation part of their own: leave "
-                         "--validation-share out.")  # fmt: skip
+        raise ValueError(
+            "The plays have a validation part of their own: leave --validation-share out."
+        )
     if options.width % options.heads:
-        raise ValueError(f"--heads must divide --width, but {options.heads} is no part of "
-                         f"{options.width}.")  # fmt: skip
+        raise ValueError(
+            f"--heads must divide --width, but {options.heads} does not divide {options.width}."
+        )
     if options.model == "llama" and options.width // options.heads % 2:
-        raise ValueError("llama turns pairs: --width divided by --heads must be even, not "
-                         f"{options.width // options.heads}.")  # fmt: skip
+        raise ValueError(
+            "llama turns pairs of numbers: --width divided by --heads must be even, not "
+            f"{options.width // options.heads}."
+        )
     check_sampling(options.temperature, options.top_k, options.top_p)
     return options
 
@@ -195,12 +199,22 @@ def _read(options: argparse.Namespace, state: dict | None) -> tuple[str, str]:
     Characters(text)  # raises if there is nothing to predict
     cut = len(text) - int(options.validation_share * len(text))
     texts = text[:cut], text[cut:]
+    if len(texts[0]) <= options.context:
+        raise ValueError(
+            f"{options.text} has {len(texts[0])} characters for training, but a window of "
+            f"{options.context} and the one after it need {options.context + 1}: take a smaller "
+            "--context or a longer text."
+        )
     if len(texts[1]) == 1:
-        raise ValueError("The validation part would be one character long, too short for a loss: "
-                         "take a larger --validation-share, or 0 for none.")  # fmt: skip
+        raise ValueError(
+            "The validation part would be one character long, too short for a loss: take a larger "
+            "--validation-share, or 0 for none."
+        )
     if state and _checksum(texts) != state["notes"]["checksum"]:
-        raise ValueError(f"{options.text} is not the text that the run in {options.out} began "
-                         f"with ({state['notes']['text'] or PLAYS}).")  # fmt: skip
+        raise ValueError(
+            f"{options.text} is not the text that the run in {options.out} began with "
+            f"({state['notes']['text'] or PLAYS})."
+        )
     return texts
 
 

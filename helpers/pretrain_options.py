@@ -66,7 +66,10 @@ OPTIONS = {
     "batch": (_whole(1), "The number of windows in a step, over all processes."),
     "steps": (_whole(0), "The length of the run. 0 only samples from what is in --out."),
     "lr": (_rate, "The highest learning rate."),
-    "seed": (_whole(0), "What is drawn: first weights, windows, sample; with --steps 0 the sample alone."),
+    "seed": (
+        _whole(0),
+        "Decides first weights, windows and sample; with --steps 0, the sample.",
+    ),
     "dtype": (["float32", "float64"], "The type of the numbers; float64 is exact and slow."),
     "validation_share": (_share, "The last part of the text, which is only for judging; 0 to 1."),
     "device": (["auto", "cpu", "cuda", "mps"], "Where to compute; auto takes a GPU, if any."),
