@@ -85,6 +85,11 @@ def mean_over_processes(value: Tensor) -> float:
     return value.item() / count()
 
 
+def wait() -> None:
+    """Go on when all processes have come here."""
+    mean_over_processes(torch.zeros(()))
+
+
 def averaging(model: nn.Module) -> nn.Module:
     """The same model, but its backward pass leaves the mean gradient of all processes.
 

@@ -171,8 +171,9 @@ def pretrain(
 def _go_on(run: LanguageRun, folder: str | Path, settings: dict) -> None:
     """Go on from the newest checkpoint, or write the first one: a folder that cannot be written to
     should be known now, not after hours."""
+    parallel.wait()  # an earlier call has written all
     run.resume(folder, settings)
-    parallel.mean_over_processes(torch.zeros(()))  # all have read before one writes
+    parallel.wait()  # all have read before one writes
     if parallel.rank() > 0:
         run.folder = None
     elif run.step == 0:
