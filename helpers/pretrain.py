@@ -26,7 +26,7 @@ from helpers.generation import check_sampling, generate
 from helpers.language import Characters, bits_per_character, window_loss
 from helpers.pretrain_options import DEFAULTS, FREE, fail, flag, given_options
 from helpers.pretraining import pretrain
-from helpers.recipes import CLIP_NORM, RECIPES
+from helpers.recipes import RECIPES
 from helpers.runs import DivergedError
 
 __all__ = ["main", "pretrain"]
@@ -84,20 +84,12 @@ def _train(model: nn.Module, options, letters: Characters, texts, state: dict | 
     """Train, and say how well the model predicts the validation part. False after an interrupt."""
     recipe, (training, validation) = RECIPES[options.model], texts
     done = len(state["history"]["losses"]) if state else 0
-    _say(
-        f"text: {options.text or PLAYS}, {len(training):,} characters for training and "
-        f"{len(validation):,} for validation, {len(letters)} different ones\n"
-        f"model: {options.model}, {sum(w.numel() for w in model.parameters()):,} parameters, "
-        f"on {device_of(model)}"
-    )
-    if done:
-        whole = done == options.steps
-        _say(f"{'finished' if whole else 'going on'}: {done} of {options.steps} steps are done")
+    _describe(model, options, letters, texts, done)
     start = time.perf_counter()
     losses = pretrain(
         model, letters.encode(training), steps=options.steps, batch_size=options.batch,
         context=options.context, optimizers=recipe.optimizers(model, options.lr),
-        schedule=recipe.schedule, clip_norm=CLIP_NORM, checkpoints=options.out,
+        schedule=recipe.schedule, clip_norm=recipe.clip_norm, checkpoints=options.out,
         generator=torch.Generator().manual_seed(options.seed), quiet=done == options.steps,
         checkpoint_every=options.checkpoint_every, notes=_notes(options, letters, texts),
     )  # fmt: skip
@@ -116,6 +108,19 @@ def _train(model: nn.Module, options, letters: Characters, texts, state: dict | 
             f"bits, in windows of {options.context}"
         )
     return True
+
+
+def _describe(model: nn.Module, options, letters: Characters, texts, done: int) -> None:
+    training, validation = map(len, texts)
+    _say(
+        f"text: {options.text or PLAYS}, {training:,} characters for training and "
+        f"{validation:,} for validation, {len(letters)} different ones"
+    )
+    parameters = sum(w.numel() for w in model.parameters())
+    _say(f"model: {options.model}, {parameters:,} parameters, on {device_of(model)}")
+    if done:
+        whole = done == options.steps
+        _say(f"{'finished' if whole else 'going on'}: {done} of {options.steps} steps are done")
 
 
 def _stored(given: dict) -> dict | None:
@@ -158,7 +163,8 @@ def _settle(given: dict, state: dict | None) -> argparse.Namespace:
                 f"now: leave {option} out, or name another --out."
             )
     text = {"text": state["notes"]["text"]} if state else {}
-    options = argparse.Namespace(**{**DEFAULTS, **FREE, **kept, **text, **given})
+    usual = RECIPES[{**DEFAULTS, **kept, **given}["model"]].usual
+    options = argparse.Namespace(**{**DEFAULTS, **FREE, **usual, **kept, **text, **given})
     if options.steps == 0 and state is None:
         raise ValueError(f"--steps 0 samples from a run in --out, but {options.out} holds none.")
     if options.text is None and "validation_share" in given:
@@ -219,5 +225,5 @@ def _read(options: argparse.Namespace, state: dict | None) -> tuple[str, str]:
 
 
 if __name__ == "__main__":
-    warnings.formatwarning = lambda message, *_: f"warning: {message}\n"
+    warnings.formatwarning = lambda message, *_: "" if parallel.rank() else f"warning: {message}\n"
     sys.exit(main())

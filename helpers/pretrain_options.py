@@ -22,7 +22,7 @@ FREE = {
 
 def _whole(least: int) -> Callable[[str], int]:
     def read(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
+        if not text.isdecimal() or not least <= int(text) < 2**63:
             raise argparse.ArgumentTypeError(
                 f"must be a whole number of at least {least}, not {text!r}"
             )

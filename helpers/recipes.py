@@ -14,8 +14,6 @@ from torch.optim import AdamW, Optimizer
 from helpers.models.transformer import GPT, Llama
 from helpers.optim import warmup_cosine
 
-CLIP_NORM = 1.0  # the bound on the norm of all gradients together
-
 
 class Recipe(NamedTuple):
     """How one kind of model is made and trained."""
@@ -23,6 +21,8 @@ class Recipe(NamedTuple):
     model: Callable[[int, argparse.Namespace], nn.Module]  # vocabulary's size, options
     optimizers: Callable[[nn.Module, float], list[Optimizer]]  # the model, --lr
     schedule: Callable[[int, int], float]  # step, steps
+    clip_norm: float | None  # the bound on the norm of all gradients together
+    usual: dict  # options that this kind has otherwise than `pretrain_options.DEFAULTS`
 
 
 def gpt(vocab_size: int, options: argparse.Namespace) -> GPT:
@@ -60,6 +60,6 @@ def classic_schedule(step: int, steps: int) -> float:
 
 # One line per kind of --model.
 RECIPES = {
-    "gpt": Recipe(gpt, adamw, classic_schedule),
-    "llama": Recipe(llama, adamw, classic_schedule),
+    "gpt": Recipe(gpt, adamw, classic_schedule, 1.0, {}),
+    "llama": Recipe(llama, adamw, classic_schedule, 1.0, {}),
 }

@@ -278,6 +278,7 @@ WRONG = [
     (["--layers", "0"], "--layers: must be a whole number of at least 1, not '0'"),
     (["--batch", "2.5"], "--batch: must be a whole number of at least 1, not '2.5'"),
     (["--steps", "-1"], "--steps: must be a whole number of at least 0, not '-1'"),
+    (["--seed", str(2**63)], "--seed: must be a whole number of at least 0, not '92"),
     (["--heads", "3"], "--heads must divide --width, but 3 does not divide 16."),
     (["--heads", "16", "--model", "llama"], "divided by --heads must be even, not 1."),
     (["--model", "rnn"], "--model: invalid choice: 'rnn' (choose from 'gpt', 'llama')"),
