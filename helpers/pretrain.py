@@ -67,7 +67,8 @@ def _run(given: dict) -> int:
     prompt = letters.encode(options.prompt or first).to(device)
     torch.manual_seed(options.seed)  # the first weights
     model = RECIPES[options.model].model(len(letters), options)
-    model.to(device, getattr(torch, options.dtype))
+    model.to(device)
+    {"float32": model.float, "float64": model.double}[options.dtype]()  # complex tables stay
     if not options.steps:
         load_weights(model, state["model"])
     elif not _train(model, options, letters, texts, state):
