@@ -93,12 +93,11 @@ def wait() -> None:
 def averaging(model: nn.Module) -> nn.Module:
     """The same model, but its backward pass leaves the mean gradient of all processes.
 
-    The weights of process 0 are copied to the others first. Buffers are left alone: those of
-    language models are tables, the same everywhere.
+    The weights of process 0 are copied to the others first.
 
     Source: Li et al., "PyTorch Distributed" (2020), section 3, arXiv:2006.15704.
     """
     if count() == 1:
         return model
     own = [device_of(model)] if device_of(model).type == "cuda" else None
-    return DistributedDataParallel(model, own, broadcast_buffers=False)
+    return DistributedDataParallel(model, own)

@@ -199,7 +199,7 @@ MUTANTS = [
            "documents[:, :, None] == documents[:, None, :]",
            "(documents[:, :, None] > 0) & (documents[:, None, :] > 0)", "tests/test_text.py"),
     Mutant("each process learns for itself", "helpers/parallel.py",
-           "return DistributedDataParallel(model, own, broadcast_buffers=False)", "return model",
+           "return DistributedDataParallel(model, own)", "return model",
            "tests/test_pretrain.py -k two_processes"),
     Mutant("the optimizers forget when a run goes on", "helpers/pretraining.py",
            "optimizer.load_state_dict(its_state)", "pass",
