@@ -19,7 +19,13 @@ import torch
 from torch import nn
 
 from helpers import parallel
-from helpers.checkpoints import CheckpointError, latest_checkpoint, load_weights
+from helpers.checkpoints import (
+    CheckpointError,
+    checkpoints_in,
+    latest_checkpoint,
+    load_weights,
+    step_of,
+)
 from helpers.data import read_text, shakespeare
 from helpers.evaluation import device_of
 from helpers.generation import check_sampling, generate
@@ -97,7 +103,8 @@ def _train(model: nn.Module, options, letters: Characters, texts, state: dict | 
     seconds = time.perf_counter() - start
     if len(losses) < options.steps:
         if options.out:
-            _say("The same command goes on from the last checkpoint.")
+            saved = step_of(checkpoints_in(options.out)[0])
+            _say(f"The same command goes on after step {saved}, the last that was saved.")
         return False
     if done < options.steps:
         tokens = (options.steps - done) * options.batch * options.context
