@@ -20,11 +20,11 @@ RANKS = [
     ["assets"],
     ["data", "images", "text", "ngrams", "audio"],
     ["models", "optim", "checkpoints", "arguments"],
-    ["runs"],
+    ["runs", "parallel"],
     ["training", "generation", "language"],
     ["language_recipes"],
-    ["corrections"],
-    ["pretrain", "finetuning"],
+    ["corrections", "pretraining", "finetuning", "recipes", "pretrain_options"],
+    ["pretrain"],
 ]
 APART = {"evaluation", "plotting", "exercises", "widgets", "checks"}
 BUILDERS = {
@@ -37,6 +37,10 @@ BUILDERS = {
     "language",
     "language_recipes",
     "pretrain",
+    "pretraining",
+    "parallel",
+    "recipes",
+    "pretrain_options",
     "finetuning",
 }
 

@@ -198,6 +198,17 @@ MUTANTS = [
     Mutant("packed texts see each other", "helpers/text.py",
            "documents[:, :, None] == documents[:, None, :]",
            "(documents[:, :, None] > 0) & (documents[:, None, :] > 0)", "tests/test_text.py"),
+    Mutant("each process learns for itself", "helpers/parallel.py",
+           "return DistributedDataParallel(model, own)", "return model",
+           "tests/test_pretrain.py -k two_processes"),
+    Mutant("the optimizers forget when a run goes on", "helpers/pretraining.py",
+           "optimizer.load_state_dict(its_state)", "pass",
+           "tests/test_pretrain.py -k go_on_bit_for_bit"),
+    Mutant("a text's last, shorter window is not scored", "helpers/language.py",
+           "if whole < len(ids) - 1:", "if False:", "tests/test_language.py -k direct_sum"),
+    Mutant("windows miss the last place", "helpers/language.py",
+           "torch.randint(len(ids) - context, ", "torch.randint(len(ids) - context - 1, ",
+           "tests/test_language.py -k start_everywhere"),
 ]  # fmt: skip
 
 
