@@ -200,7 +200,7 @@ const PLACE_KEYS = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -1, ArrowDown: 1, Pa
 function stripView(model, t, current) {
   const node = element("div", { class: "lm-strip", role: "slider", tabindex: 0, "aria-label": t("place"), "aria-valuemin": 1 });
   follow(node, model, (event) => {
-    const cell = document.elementFromPoint(event.clientX, event.clientY)?.closest(".lm-letter"); // of touch, too, the target stays the first
+    const cell = node.getRootNode().elementFromPoint(event.clientX, event.clientY)?.closest(".lm-letter"); // of touch, too, the target stays the first
     return cell && node.contains(cell) ? [...node.children].indexOf(cell) : null;
   });
   node.addEventListener("keydown", (event) => {
