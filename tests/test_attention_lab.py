@@ -16,7 +16,7 @@ from helpers.widgets._attention_heads import (
     head_scores,
     last_blank,
     one_back,
-    same_letter,
+    word_before,
 )
 from tests.language_models import LETTERS, random_play_model, torch_model, torch_pass
 
@@ -82,22 +82,22 @@ def test_targets_by_hand():
     assert targets(one_back("abc")) == {1: [0], 2: [1]}
     assert targets(last_blank("a bcd e")) == {4: [1]}
     assert targets(last_blank("\nabc d")) == {3: [0]}
-    assert targets(same_letter("abba a")) == {2: [1], 3: [0], 5: [0, 3]}
+    assert targets(word_before("ab c\nde")) == {2: [0, 1], 3: [0, 1], 4: [3], 5: [3], 6: [3]}
     assert targets(after_same("to be, to b")) == {8: [2], 9: [3], 10: [4]}
 
 
 def test_scores_are_means_of_the_weights_on_the_targets():
     """By a loop over torch's weights."""
-    settings, text = lab().settings, "to be, to be"
+    settings, text = lab().settings, "to bear, to beware"
     ids = [LETTERS.index(sign) for sign in text]
     looks = torch_pass(torch_model(model()).double(), ids)[1]
-    shares, even = head_scores(settings, lab().weights, [ids, ids], LETTERS)["same_letter"]
+    shares, even = head_scores(settings, lab().weights, [ids, ids], LETTERS)["last_blank"]
     sums, evens = [], []
-    for row, sign in enumerate(text):
-        same = [i for i in range(row) if text[i] == sign and sign != " "]
-        if same:
-            sums.append(looks[:, :, row, same].sum(-1))
-            evens.append(len(same) / (row + 1))
+    for row in range(len(text)):
+        blanks = [i for i in range(row + 1) if text[i] == " "]
+        if blanks and row - blanks[-1] >= 3:
+            sums.append(looks[:, :, row, blanks[-1]])
+            evens.append(1 / (row + 1))
     np.testing.assert_allclose(shares, torch.stack(sums).mean(0), atol=1e-9)
     assert math.isclose(even, np.mean(evens))
 

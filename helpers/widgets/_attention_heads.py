@@ -10,10 +10,6 @@ from helpers.widgets._language_model import forward
 BLANKS = " \n"
 
 
-def _earlier(text: str) -> np.ndarray:
-    return np.tri(len(text), k=-1, dtype=bool)
-
-
 def one_back(text: str) -> np.ndarray:
     """The character just before: bool (time, time), row the one that looks, column the target."""
     return np.eye(len(text), k=-1, dtype=bool)
@@ -29,11 +25,11 @@ def last_blank(text: str) -> np.ndarray:
     return mask
 
 
-def same_letter(text: str) -> np.ndarray:
-    """Earlier places of the same letter."""
-    letters = np.array(list(text))
-    same = letters[:, None] == letters
-    return same & _earlier(text) & ~np.isin(letters, list(BLANKS))[:, None]
+def word_before(text: str) -> np.ndarray:
+    """The letters of the word before; at a blank this is the word that has just ended."""
+    blank = np.isin(list(text), list(BLANKS))
+    number = blank.cumsum()  # a blank begins the next word
+    return (number[:, None] - number == 1) & ~blank
 
 
 def after_same(text: str) -> np.ndarray:
@@ -49,7 +45,7 @@ def after_same(text: str) -> np.ndarray:
 TARGETS: dict[str, Callable[[str], np.ndarray]] = {
     "one_back": one_back,
     "last_blank": last_blank,
-    "same_letter": same_letter,
+    "word_before": word_before,
     "after_same": after_same,
 }
 

@@ -37,6 +37,7 @@ function reader(languageModel) {
 
 const TRAITS = ["text", "layer", "head", "place", "strings"];
 const LONGEST = 60, STRONGEST = 3, LIKELIEST = 5, LABELLED = 30; // the first three as in attention_lab.py; characters that have room beside the map
+const SKILLED = 2; // times as much as even weights: then a head is said to be made for its target
 const MARKS = { " ": "␣", "\n": "↵" };
 const shown = (sign) => MARKS[sign] ?? sign;
 const percent = (share) => `${100 * share}%`;
@@ -89,9 +90,9 @@ function findingsView(model, t) {
   const paint = ({ layer, head }) => {
     const isHere = (one) => one.layer === layer && one.head === head, here = found.filter(isHere);
     buttons.forEach((one, i) => one.setAttribute("aria-pressed", isHere(found[i])));
-    note.textContent = here.map(({ name, share, even }) => t("measured", {
+    note.textContent = here.map(({ name, share, even }) => `${t("measured", {
       layer: layer + 1, head: head + 1, share: written(share), even: written(even), where: t(`where_${name}`), count: model.get("measured_on").toLocaleString("en"),
-    })).join(" ");
+    })} ${share < SKILLED * even ? t("unskilled") : ""}`).join(" ");
   };
   return { node, paint };
 }

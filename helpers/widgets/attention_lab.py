@@ -53,18 +53,19 @@ class AttentionLab(Explorable):
         "text": "Text: type one line, at most {count} characters",
         "unknown": "Left out, for the model has never read them: {signs}",
         "nothing": "Here is nothing that the model can read; the last text stays.",
-        "findings": "Go to the head that …",
+        "findings": "Go to the head that most of all …",
         "find_one_back": "looks one back",
         "find_last_blank": "looks at the last blank",
-        "find_same_letter": "looks at the same letter",
-        "find_after_same": "looks at what came next before",
+        "find_word_before": "looks into the word before",
+        "find_after_same": "looks at what came next last time",
         "where_one_back": "on the character just before",
         "where_last_blank": "on the last blank, counted where it is three or more back",
-        "where_same_letter": "on earlier places of the same letter",
+        "where_word_before": "on the letters of the word before",
         "where_after_same": "just after an earlier place of the same two characters",
-        "measured": "Of all heads, layer {layer}, head {head} puts most of its weight {where}: "
+        "measured": "Of all heads, layer {layer}, head {head} puts most weight {where}: "
         "{share} on average, in a passage of {count} characters. Even weights would put {even} "
         "there.",
+        "unskilled": "That is not even twice as much: no head of this model is made for it.",
         "heads": "Heads: one map each",
         "head": "Layer {layer}, head {head}",
         "map": "Rows look, columns are looked at",
@@ -160,7 +161,8 @@ class AttentionLab(Explorable):
         labels = [f"{_shown(self.characters[i])}  {share:.2f}" for i, share in best]
         right.barh(range(len(best)), [share for _, share in best], color="0.35")
         right.set_yticks(range(len(best)), labels)
-        right.set(title=self.strings["next"], ylim=(len(best) - 0.5, -0.5), xlim=(0, 1))
+        right.set_title(self.strings["next"], fontsize="medium", wrap=True)
+        right.set(ylim=(len(best) - 0.5, -0.5), xlim=(0, 1))
         figure.supxlabel(self._sentence(logits, attention), fontsize="medium", wrap=True)
         return figure
 

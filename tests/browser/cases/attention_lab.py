@@ -247,6 +247,9 @@ def _go_to_findings(root: Locator) -> None:
         layer, head = _head(root)
         said = root.locator(".lm-measured")
         expect(said).to_contain_text(f"Of all heads, layer {layer + 1}, head {head + 1} puts")
+        share, even = map(float, re.findall(r"0\.\d\d", said.inner_text())[:2])
+        unskilled = "no head of this model is made for it" in said.inner_text()
+        assert share < 2 * even + 0.02 if unskilled else share > 2 * even - 0.02
         _expect_numbers(root)
 
 
