@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.data import play_model, shakespeare
 from helpers.widgets import AttentionLab
 from helpers.widgets._attention_heads import (
     after_same,
@@ -80,8 +81,7 @@ def targets(mask: np.ndarray) -> dict[int, list[int]]:
 
 def test_targets_by_hand():
     assert targets(one_back("abc")) == {1: [0], 2: [1]}
-    assert targets(last_blank("a bcd e")) == {4: [1]}
-    assert targets(last_blank("\nabc d")) == {3: [0]}
+    assert targets(last_blank("a bc\nd ")) == {2: [1], 3: [1], 5: [4]}
     assert targets(word_before("ab c\nde")) == {2: [0, 1], 3: [0, 1], 4: [3], 5: [3], 6: [3]}
     assert targets(after_same("to be, to b")) == {8: [2], 9: [3], 10: [4]}
 
@@ -91,14 +91,17 @@ def test_scores_are_means_of_the_weights_on_the_targets():
     settings, text = lab().settings, "to bear, to beware"
     ids = [LETTERS.index(sign) for sign in text]
     looks = torch_pass(torch_model(model()).double(), ids)[1]
-    shares, even = head_scores(settings, lab().weights, [ids, ids], LETTERS)["last_blank"]
-    sums, evens = [], []
+    shares, counted, even = head_scores(settings, lab().weights, [ids, ids], LETTERS)["last_blank"]
+    sums, evens, blinds = [], [], []
     for row in range(len(text)):
         blanks = [i for i in range(row + 1) if text[i] == " "]
-        if blanks and row - blanks[-1] >= 3:
+        if blanks and blanks[-1] < row:
+            back = row - blanks[-1]
             sums.append(looks[:, :, row, blanks[-1]])
+            blinds.append(looks.diagonal(-back, 2, 3).mean(-1))
             evens.append(1 / (row + 1))
     np.testing.assert_allclose(shares, torch.stack(sums).mean(0), atol=1e-9)
+    np.testing.assert_allclose(counted, torch.stack(blinds).mean(0), atol=1e-9)
     assert math.isclose(even, np.mean(evens))
 
 
@@ -109,11 +112,47 @@ def test_findings_are_the_largest_scores():
     scores = head_scores(shown.settings, shown.weights, pieces, LETTERS)
     assert [found["name"] for found in shown.findings] == list(scores)
     for found in shown.findings:
-        shares, even = scores[found["name"]]
+        shares, counted, even = scores[found["name"]]
+        assert found["counted"] == counted[found["layer"], found["head"]]
         assert found["share"] == shares.max() == shares[found["layer"], found["head"]]
         assert found["even"] == even
     assert (shown.layer, shown.head) == (shown.findings[0]["layer"], shown.findings[0]["head"])
     assert shown.measured_on == len(PASSAGE)
+
+
+def test_heads_of_the_plays_are_what_their_buttons_say():
+    """On another part of the plays than the buttons were found on."""
+    plays = play_model()
+    shown, letters = AttentionLab(plays), plays.characters
+    passage = shakespeare().validation[20_000:22_560]
+    ids = [letters.index(sign) for sign in passage]
+    pieces = [ids[i : i + 128] for i in range(0, len(ids), 128)]
+    scores = head_scores(shown.settings, shown.weights, pieces, letters)
+    for found in shown.findings:
+        shares, counted, even = scores[found["name"]]
+        here = found["layer"], found["head"]
+        if found["name"] == "after_same":  # this model has no such head
+            assert shares.max() < 2 * even
+            continue
+        assert shares[here] == shares.max() > 5 * even
+        # One step back is a matter of counting; the others have to see what stands there.
+        assert shares[here] > (1 if found["name"] == "one_back" else 1.5) * counted[here] - 1e-9
+
+
+def test_a_head_finds_the_earlier_be_and_the_model_does_not_need_it():
+    """What the chapter's question is about."""
+    plays = play_model()
+    found = {}
+    for text in ("to be or not to b", "to me or not to b"):
+        lab = AttentionLab(plays, text)
+        logits, attention = lab._pass()
+        shares = torch.tensor(logits[-1]).softmax(-1)
+        found[text] = attention[..., -1, 4], shares[plays.characters.index("e")].item()
+    (be, with_be), (me, with_me) = found.values()
+    assert np.unravel_index(be.argmax(), be.shape) == (3, 2)
+    assert be[3, 2] > 0.15
+    assert me[3, 2] < be[3, 2] / 2
+    assert abs(with_be - with_me) < 0.02 < 0.8 < with_me
 
 
 def test_picture_says_what_it_shows():

@@ -90,8 +90,8 @@ function findingsView(model, t) {
   const paint = ({ layer, head }) => {
     const isHere = (one) => one.layer === layer && one.head === head, here = found.filter(isHere);
     buttons.forEach((one, i) => one.setAttribute("aria-pressed", isHere(found[i])));
-    note.textContent = here.map(({ name, share, even }) => `${t("measured", {
-      layer: layer + 1, head: head + 1, share: written(share), even: written(even), where: t(`where_${name}`), count: model.get("measured_on").toLocaleString("en"),
+    note.textContent = here.map(({ name, share, counted, even }) => `${t("measured", {
+      layer: layer + 1, head: head + 1, share: written(share), even: written(even), counted: written(counted), where: t(`where_${name}`), count: model.get("measured_on").toLocaleString("en"),
     })} ${share < SKILLED * even ? t("unskilled") : ""}`).join(" ");
   };
   return { node, paint };

@@ -59,12 +59,12 @@ class AttentionLab(Explorable):
         "find_word_before": "looks into the word before",
         "find_after_same": "looks at what came next last time",
         "where_one_back": "on the character just before",
-        "where_last_blank": "on the last blank, counted where it is three or more back",
+        "where_last_blank": "on the last blank",
         "where_word_before": "on the letters of the word before",
         "where_after_same": "just after an earlier place of the same two characters",
         "measured": "Of all heads, layer {layer}, head {head} puts most weight {where}: "
         "{share} on average, in a passage of {count} characters. Even weights would put {even} "
-        "there.",
+        "there, and its own mean weight at each distance, blind to the letters, {counted}.",
         "unskilled": "That is not even twice as much: no head of this model is made for it.",
         "heads": "Heads: one map each",
         "head": "Layer {layer}, head {head}",
