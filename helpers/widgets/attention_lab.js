@@ -99,20 +99,19 @@ function findingsView(model, t) {
 
 const RAMP = [[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]]; // the same in light and dark, as photographs are
 
-/** The colour of a weight: its square root runs along the ramp, so that small weights can be told apart. */
-function colour(weight) {
-  const along = Math.sqrt(weight) * (RAMP.length - 1), i = Math.min(Math.floor(along), RAMP.length - 2);
-  return RAMP[i].map((level, channel) => level + (along - i) * (RAMP[i + 1][channel] - level));
-}
+/** Colours along the ramp as alpha, blue, green, red, as every browser stores them. */
+const COLOURS = Uint32Array.from({ length: 256 }, (_, level) => {
+  const along = (level / 255) * (RAMP.length - 1), i = Math.min(Math.floor(along), RAMP.length - 2);
+  const [red, green, blue] = RAMP[i].map((from, channel) => Math.round(from + (along - i) * (RAMP[i + 1][channel] - from)));
+  return (0xff000000 | (blue << 16) | (green << 8) | red) >>> 0;
+});
 
-/** Rows of weights as one pixel each; the future stays transparent. */
+/** Rows of weights as one pixel each; the square root of a weight runs along the ramp, so that small ones can be told apart. The future stays transparent. */
 function paintMap(canvas, rows) {
-  const size = rows.length, picture = new ImageData(size, size);
-  rows.forEach((weights, row) => weights.forEach((weight, i) => {
-    const at = 4 * (row * size + i);
-    picture.data.set(colour(weight), at);
-    picture.data[at + 3] = 255;
-  }));
+  const size = rows.length, picture = new ImageData(size, size), pixels = new Uint32Array(picture.data.buffer);
+  for (let row = 0; row < size; row += 1) {
+    for (let i = 0; i <= row; i += 1) pixels[row * size + i] = COLOURS[Math.round(255 * Math.sqrt(rows[row][i]))];
+  }
   Object.assign(canvas, { width: size, height: size });
   canvas.getContext("2d").putImageData(picture, 0, 0);
 }

@@ -64,7 +64,8 @@ class AttentionLab(Explorable):
         "where_after_same": "just after an earlier place of the same two characters",
         "measured": "Of all heads, layer {layer}, head {head} puts most weight {where}: "
         "{share} on average, in a passage of {count} characters. Even weights would put {even} "
-        "there, and its own mean weight at each distance, blind to the letters, {counted}.",
+        "there; a head with the same mean weight at each distance, but blind to the letters, "
+        "{counted}.",
         "unskilled": "That is not even twice as much: no head of this model is made for it.",
         "heads": "Heads: one map each",
         "head": "Layer {layer}, head {head}",

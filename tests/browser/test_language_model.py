@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from helpers import data
 from helpers.widgets._language_model import model_traits
 from helpers.widgets.base import SHARED
 from tests.language_models import random_play_model, torch_model, torch_pass
@@ -81,9 +82,10 @@ def differences(ours, theirs) -> tuple[float, float]:
     return (ours[0] - theirs[0]).abs().max() / largest, (ours[1] - theirs[1]).abs().max()
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [*SHAPES, None])
 def test_logits_and_attention_are_those_of_torch(load, shape):
-    play_model = random_play_model(**shape)
+    """Of random models, and of the trained one."""
+    play_model = random_play_model(**shape) if shape else data.play_model()
     ids = some_ids(play_model)
     found, model = load()(play_model, ids), torch_model(play_model)
     assert max(differences(found, torch_pass(model, ids))) < TOLERANCE
@@ -172,9 +174,8 @@ TIME = """([settings, weights, ids]) => {
 
 @pytest.mark.benchmark
 def test_a_token_takes_a_few_milliseconds(load, page):
-    """Of a model as large as that of the plays, over a context of 128."""
-    size = {"context": 128, "hidden_dim": 96, "n_layers": 4, "mlp_dim": 256}
-    play_model = random_play_model(**size)
+    """Of the model of the plays, over its context of 128."""
+    play_model = data.play_model()
     traits = model_traits(play_model)
     load()
     given = [traits["settings"], base64.b64encode(traits["weights"]).decode()]
