@@ -25,7 +25,12 @@ from helpers.widgets import (
     static_html,
 )
 from helpers.widgets.base import Explorable
-from tests.browser.cases import diagnosis_game, schedule_composer, tokenizer_playground
+from tests.browser.cases import (
+    attention_lab,
+    diagnosis_game,
+    schedule_composer,
+    tokenizer_playground,
+)
 
 COMMENT = re.compile(r"^\s*/\*\*.*?\*/|(?<!\S)// [^\n]*", re.DOTALL | re.MULTILINE)
 ALT = "grey noise that becomes a picture step by step"
@@ -43,6 +48,7 @@ def player(count: int = 5, **given) -> FramePlayer:
 
 
 MAKERS = {
+    "attention_lab": attention_lab.example,
     "augmentation_lab": lambda: AugmentationLab({"dots": photo().expand(3, -1, -1)}, rotation=20),
     "broadcasting": Broadcasting,
     "diagnosis_game": diagnosis_game.example,
