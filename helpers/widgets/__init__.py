@@ -14,6 +14,7 @@ from helpers.widgets.frame_player import FramePlayer
 from helpers.widgets.kernel_lab import KernelLab
 from helpers.widgets.optimizer_race import OptimizerRace
 from helpers.widgets.receptive_field import ReceptiveField
+from helpers.widgets.rotary_arrows import RotaryArrows
 from helpers.widgets.schedule_composer import ScheduleComposer
 from helpers.widgets.sliding_window import SlidingWindow
 from helpers.widgets.tokenizer_playground import TokenizerPlayground
@@ -27,6 +28,7 @@ __all__ = [
     "KernelLab",
     "OptimizerRace",
     "ReceptiveField",
+    "RotaryArrows",
     "ScheduleComposer",
     "SlidingWindow",
     "TokenizerPlayground",
