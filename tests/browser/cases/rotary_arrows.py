@@ -1,5 +1,6 @@
 """RotaryArrows: turned vectors, products and angles equal those of the book's own `rotate`."""
 
+import functools
 import math
 import re
 
@@ -14,6 +15,8 @@ from tests.browser.cases import number
 
 LAST, BASES, PAIRS = 127, (100, 10_000, 100_000), (4, 6, 8)
 
+table = functools.cache(rotary_table)
+
 
 def example() -> RotaryArrows:
     return RotaryArrows(query_position=30, key_position=12, pair=1)
@@ -26,12 +29,12 @@ def torch_product(query, key, m: int, n: int, base: float) -> torch.Tensor:
 
 def turned(vector, position: int, base: float) -> torch.Tensor:
     vector = torch.as_tensor(vector, dtype=torch.float64)
-    cos, sin = rotary_table(LAST + 1, len(vector), base)
+    cos, sin = table(LAST + 1, len(vector), base)
     return rotate(vector, cos[position], sin[position])
 
 
 def sinusoid(position: int, size: int, base: float) -> torch.Tensor:
-    cos, sin = rotary_table(LAST + 1, size, base)
+    cos, sin = table(LAST + 1, size, base)
     return torch.cat([sin[position], cos[position]]).double()
 
 
@@ -165,6 +168,8 @@ def _expect_numbers(root: Locator, arrows: RotaryArrows) -> None:
     for found, term in zip(parts, terms, strict=True):
         _close(found, term)
     _expect_summary(root, arrows, total)
+    _expect_arrows(root, arrows)
+    _expect_curves(root, arrows)
 
 
 def _expect_summary(root: Locator, arrows: RotaryArrows, total: float) -> None:
@@ -183,6 +188,55 @@ def _expect_summary(root: Locator, arrows: RotaryArrows, total: float) -> None:
     assert int(found[2]) == len(places)
     for shown, wanted in zip(found.group(1, 3, 4), (total, min(sums), max(sums)), strict=True):
         _close(shown, wanted)
+
+
+def _points(path: Locator) -> np.ndarray:
+    """The corners of a path, `(n, 2)`, y upwards."""
+    found = re.findall(r"[ML](\S+?) ([^ML]+)", path.get_attribute("d"))
+    return np.array(found, dtype=float) * [1, -1]
+
+
+def _expect_arrows(root: Locator, arrows: RotaryArrows) -> None:
+    """Each arrow ends where `rotate` turns it to; the longest one reaches its circle."""
+    both = dict(zip(("query", "key"), arrows.chosen(), strict=True))
+    longest = max(np.hypot(*vector.reshape(2, -1)).max() for vector in both.values())
+    for name, vector in both.items():
+        position = getattr(arrows, f"{name}_position")
+        ends = turned(vector, position, arrows.base).view(2, -1).T.numpy() / longest
+        for pair, end in enumerate(ends):
+            path = root.locator(".lm-card").nth(pair).locator(f".lm-{name}:not(.lm-start)")
+            np.testing.assert_allclose(_points(path)[1], end, rtol=0, atol=1e-5)
+
+
+def _expect_curves(root: Locator, arrows: RotaryArrows) -> None:
+    """Up to their scale, the two curves are torch's."""
+    query, key = arrows.chosen()
+    curve = _points(root.locator(".lm-chart").nth(0).locator(".lm-line"))
+    pairs = [
+        torch_product(query, key, max(d, 0), max(-d, 0), arrows.base) for d in range(-127, 128)
+    ]
+    np.testing.assert_array_equal(curve[:, 0], np.arange(-LAST, LAST + 1))
+    _same_shape(curve[:, 1], [float(shares.sum()) for shares in pairs])
+    distance = arrows.query_position - arrows.key_position
+    style = root.locator(".lm-ring").nth(0).get_attribute("style")
+    left, top = (float(value) / 100 for value in re.findall(r"([\d.]+)%", style))
+    assert left == pytest.approx((distance + LAST) / (2 * LAST), abs=1e-5)
+    assert -top == pytest.approx(curve[distance + LAST, 1], abs=1e-4)
+    thin = _points(root.locator(".lm-thin"))
+    _same_shape(thin[:, 1], [float(shares[arrows.pair]) for shares in pairs])
+    added = _points(root.locator(".lm-dashed"))
+    if len(added) == 1:
+        return  # m and n at opposite ends: no line
+    places = [(int(m), int(m) - distance) for m in added[:, 0]]
+    _same_shape(added[:, 1], [sum(torch_terms(query, key, *p, arrows.base)) for p in places])
+
+
+def _same_shape(drawn: np.ndarray, expected: list[float]) -> None:
+    """Some height and scale lay one over the other."""
+    columns = np.stack([np.array(expected), np.ones(len(expected))], axis=1)
+    found = np.linalg.lstsq(columns, drawn, rcond=None)[0]
+    np.testing.assert_allclose(drawn, columns @ found, rtol=0, atol=2e-5)
+    assert found[0] > 0
 
 
 def _move_by_keyboard(root: Locator) -> None:
