@@ -12,6 +12,7 @@ from helpers.widgets.broadcasting import Broadcasting
 from helpers.widgets.diagnosis_game import DiagnosisGame
 from helpers.widgets.frame_player import FramePlayer
 from helpers.widgets.kernel_lab import KernelLab
+from helpers.widgets.ladder_explorer import LadderExplorer
 from helpers.widgets.optimizer_race import OptimizerRace
 from helpers.widgets.receptive_field import ReceptiveField
 from helpers.widgets.rotary_arrows import RotaryArrows
@@ -26,6 +27,7 @@ __all__ = [
     "Explorable",
     "FramePlayer",
     "KernelLab",
+    "LadderExplorer",
     "OptimizerRace",
     "ReceptiveField",
     "RotaryArrows",
