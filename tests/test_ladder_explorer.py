@@ -47,6 +47,7 @@ def test_opens_at_the_largest_gain_of_the_first_loss():
         "validation_loss", "validation_loss", 2, False,
     )  # fmt: skip
     assert LadderExplorer(ladder_record(), rung=0).rung == 0
+    assert LadderExplorer(ladder_record(), predict=True).rung == 1  # the largest gain is no hint
 
 
 def test_metrics_are_those_that_every_row_has():

@@ -81,7 +81,7 @@ function controlsView(model, t) {
 function scaleOf(values) {
   const low = Math.min(...values), high = Math.max(...values), room = 0.06 * (high - low) || 1;
   const at = (value) => (100 * (value - low + room)) / (high - low + 2 * room);
-  return { at, low: low - room, high: high + room };
+  return { at, low: low === high ? low - room : low, high: low === high ? high + room : high };
 }
 
 const mark = (name, left, width) => {
@@ -109,7 +109,7 @@ function rowView(model, t, i) {
     if (!s.isOpen[i]) return track.replaceChildren();
     const marks = [mark("lm-mean", at(middle)), between("lm-sd", at(middle - sd), at(middle + sd)), ...numbers.map((x) => mark("lm-dot", at(x)))];
     if (i && s.isOpen[i - 1]) marks.unshift(between("lm-tread", at(mean(s.rows[i - 1].values[s.shown])), at(middle)));
-    if (isChosen && i && s.isOpen[s.other]) marks.unshift(between("lm-change", at(mean(s.rows[s.other].values[s.shown])), at(middle)));
+    if (isChosen && i) marks.unshift(between("lm-change", at(mean(s.rows[s.other].values[s.shown])), at(middle)));
     track.replaceChildren(...marks);
   };
   return { node, paint };
@@ -133,14 +133,13 @@ function guessView(model, t) {
 
 /** The finding at the chosen rung in sentences, or the question if it is still closed. */
 function inWords(t, s) {
-  const { rows, metric, rung, other } = s;
+  const { rows, metric, rung } = s;
   if (!s.isOpen[rung]) return t("question", { metric: s.metrics[metric] });
   const numbers = rows[rung].values[metric], count = numbers.length, digits = decimals(Math.max(...flat(rows, metric).map(Math.abs)));
   const value = t("value", { metric: s.metrics[metric], mean: written(mean(numbers), digits), spread: written(spread(numbers), digits), count });
   if (rung === 0) return `${value} ${t("start")}`;
-  const shown = s.isOpen[other] ? [comparison(t, s, digits, count)] : [];
   const guess = s.predict && s.guesses[rung] ? [s.right(rung) ? t("right") : t("wrong")] : [];
-  return [value, ...shown, ...guess].join(" ");
+  return [value, comparison(t, s, digits, count), ...guess].join(" ");
 }
 
 function comparison(t, { rows, metric, rung, other, better }, digits, count) {
@@ -160,7 +159,7 @@ function tableView(t) {
     return element("tr", {}, element("th", { scope: "row" }, name), ...texts_.map((text) => element("td", {}, text)));
   };
   const paint = (s) => {
-    node.hidden = s.rung === 0 || !s.isOpen[s.rung] || !s.isOpen[s.other];
+    node.hidden = s.rung === 0 || !s.isOpen[s.rung];
     body.replaceChildren(...Object.entries(s.metrics).map((entry) => row(s, entry)));
   };
   return { node, paint };

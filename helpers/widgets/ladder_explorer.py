@@ -28,12 +28,14 @@ class LadderExplorer(Explorable):
 
     Args:
         record: as `helpers.evaluation.record` gives it: `rows` from label to metrics, each metric a
-            list with one number for each of the `seeds`; at least two rows and two seeds.
+            list with one number for each of the `seeds`; at least two rows and two seeds. A row
+            that is no rung, as the cheap one of a re-run, is taken out before.
         metric: what a rung should improve; by default the first that ends in "loss".
         metrics: metric -> its name for the reader, in the order of the menu; by default all.
         notes: label of a row -> a sentence on what it changed.
         better: "lower" or "higher" is better; by default "higher" for an accuracy, else "lower".
-        rung: the chosen row, from 0 on; by default that of the largest gain over the one before.
+        rung: the chosen row, from 0 on; by default that of the largest gain over the one before,
+            or 1 where the reader predicts.
         predict: begin with the rungs closed, each to be guessed first.
         strings: replaced texts, see `Explorable`.
 
@@ -119,7 +121,9 @@ class LadderExplorer(Explorable):
             predict=predict,
             guesses=[""] * len(rows),
         )
-        self.rung = self._largest_gain() if rung is None else rung
+        if rung is None:
+            rung = 1 if predict else self._largest_gain()
+        self.rung = rung
 
     @traitlets.validate("rung")
     def _check_rung(self, proposal):

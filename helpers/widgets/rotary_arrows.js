@@ -184,7 +184,7 @@ function plot(from, axis) {
     const path = (points) => `M${points.map(([a, b]) => `${a} ${height(b).toFixed(5)}`).join("L")}`;
     title.textContent = text;
     svg.replaceChildren(part2d("path", { class: "lm-raster", d: `M${from} ${height(0)}H${LAST}M${x} 0V1` }), ...lines.map(([name, points]) => part2d("path", { class: name, d: path(points) })));
-    left.replaceChildren(...[low, 0, high].map((value) => { // a number too near to zero's is left out
+    left.replaceChildren(...[...new Set([low, 0, high])].map((value) => { // a number too near to zero's is left out
       const mark = element("span", {}, value && Math.abs(value) < 0.12 * span ? "" : formatNumber(value, 1));
       mark.style.top = `${100 * height(value)}%`;
       return mark;

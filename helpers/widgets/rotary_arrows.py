@@ -168,8 +168,10 @@ class RotaryArrows(Explorable):
             ax.axis("off")
         shares = self.shares(self.query_position - self.key_position)
         for i, ax in enumerate(circles[:count]):
-            title = f"{self.strings['pair'].format(pair=i)}: {shares[i]:.2f}"
+            title = f"{self.strings['pair'].format(pair=i)}: {_minus(f'{shares[i]:.2f}')}"
             _draw_circle(ax, [vector[:, i] / longest for vector in turned], title)
+        names = [self.strings[name] for name in ("query", "key")]
+        top.legend(circles[0].lines[:4:2], names, loc="upper left", ncols=2, fontsize="small")
         self._draw_curves(bottom.subplots(1, 2))
         return figure
 
