@@ -196,8 +196,11 @@ function plot(from, axis) {
 
 function chartsView(t) {
   const curve = plot(-LAST, t("axis_distance")), shift = plot(0, t("axis_shift"));
+  const distances = Array.from({ length: 2 * LAST + 1 }, (_, i) => i - LAST);
+  let vectors = "", parts = []; // the shares at every distance: they stay while only the positions move
   const paint = (s) => {
-    const distances = Array.from({ length: 2 * LAST + 1 }, (_, i) => i - LAST), parts = distances.map((d) => shares(s.query, s.key, d, 0, s.base));
+    const now = JSON.stringify([s.query, s.key, s.base]);
+    if (now !== vectors) [vectors, parts] = [now, distances.map((d) => shares(s.query, s.key, d, 0, s.base))];
     const total = sum(s.shares), lines = [["lm-thin", parts.map((p, i) => [distances[i], p[s.pair]])], ["lm-line", parts.map((p, i) => [distances[i], sum(p)])]];
     curve.paint(t("curve", { pair: s.pair }), lines, [s.distance, total]);
     const flat = s.places.map(([m]) => [m, total]);
