@@ -19,6 +19,7 @@ from helpers.widgets import (
     KernelLab,
     OptimizerRace,
     ReceptiveField,
+    RotaryArrows,
     SlidingWindow,
     base,
     show,
@@ -28,6 +29,7 @@ from helpers.widgets.base import Explorable
 from tests.browser.cases import (
     attention_lab,
     diagnosis_game,
+    ladder_explorer,
     schedule_composer,
     tokenizer_playground,
 )
@@ -54,8 +56,10 @@ MAKERS = {
     "diagnosis_game": diagnosis_game.example,
     "frame_player": player,
     "kernel_lab": lambda: KernelLab({"dots": photo()}),
+    "ladder_explorer": ladder_explorer.example,
     "optimizer_race": OptimizerRace,
     "receptive_field": lambda: ReceptiveField([(3, 1, 1)] * 3),
+    "rotary_arrows": RotaryArrows,
     "schedule_composer": schedule_composer.example,
     "sliding_window": lambda: SlidingWindow(photo()[:8, :8]),
     "tokenizer_playground": tokenizer_playground.example,

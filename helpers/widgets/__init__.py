@@ -13,8 +13,10 @@ from helpers.widgets.broadcasting import Broadcasting
 from helpers.widgets.diagnosis_game import DiagnosisGame
 from helpers.widgets.frame_player import FramePlayer
 from helpers.widgets.kernel_lab import KernelLab
+from helpers.widgets.ladder_explorer import LadderExplorer
 from helpers.widgets.optimizer_race import OptimizerRace
 from helpers.widgets.receptive_field import ReceptiveField
+from helpers.widgets.rotary_arrows import RotaryArrows
 from helpers.widgets.schedule_composer import ScheduleComposer
 from helpers.widgets.sliding_window import SlidingWindow
 from helpers.widgets.tokenizer_playground import TokenizerPlayground
@@ -27,8 +29,10 @@ __all__ = [
     "Explorable",
     "FramePlayer",
     "KernelLab",
+    "LadderExplorer",
     "OptimizerRace",
     "ReceptiveField",
+    "RotaryArrows",
     "ScheduleComposer",
     "SlidingWindow",
     "TokenizerPlayground",
