@@ -2,8 +2,8 @@
 
 Per seed, in turn: the classic recipe to its end; then a plain Transformer, and one with whatever
 helps, each stopped when the classic one's seconds on the wall are over; and the plain recipe again
-in an eighth of them. Each is trained on the first 90 % of the text and scored once on the last 10 %,
-whole, in consecutive windows of 64 characters (`loss_64`) and of the model's own context
+in an eighth of them. Each is trained on the first 90 % of the text and scored once on the whole
+last 10 %, in consecutive windows of 64 characters (`loss_64`) and of the model's own context
 (`loss_own`). Seconds are those of making and training the model.
 
     python -m benchmarks.tiny_shakespeare                the exact file, and the record
