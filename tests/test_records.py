@@ -170,6 +170,22 @@ def test_main_refuses_a_benchmark_that_would_make_a_bad_record(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("wanted", "found"), [("row", 2), ("none", 0), ("2", 0)])
+def test_one_row_again_must_be_one_row(wanted, found):
+    """By its number, or by what stands in its name alone."""
+    with pytest.raises(ValueError, match=f"'{wanted}' means {found} rows"):
+        common.compare("article_cnn", {"a row": a_row, "Another row": a_row}, range(5), wanted)
+
+
+@pytest.mark.parametrize("wanted", ["1", "another", "a row"])
+def test_one_row_again_is_printed_beside_its_record_which_stays(wanted, capsys):
+    before = (RECORDS / "article_cnn.json").read_bytes()
+    common.compare("article_cnn", {"a row": a_row, "Another row": a_row}, range(5), wanted)
+    label = "a row" if wanted == "a row" else "Another row"
+    assert f"\n{label}\n" in capsys.readouterr().out
+    assert (RECORDS / "article_cnn.json").read_bytes() == before
+
+
 def test_a_run_that_breaks_off_leaves_the_old_record(tmp_path):
     (tmp_path / "article_cnn.json").write_text("old", encoding="utf-8")
 
