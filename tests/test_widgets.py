@@ -25,7 +25,12 @@ from helpers.widgets import (
     static_html,
 )
 from helpers.widgets.base import Explorable
-from tests.browser.cases import diagnosis_game, schedule_composer, tokenizer_playground
+from tests.browser.cases import (
+    diagnosis_game,
+    next_token,
+    schedule_composer,
+    tokenizer_playground,
+)
 
 COMMENT = re.compile(r"^\s*/\*\*.*?\*/|(?<!\S)// [^\n]*", re.DOTALL | re.MULTILINE)
 ALT = "grey noise that becomes a picture step by step"
@@ -48,6 +53,7 @@ MAKERS = {
     "diagnosis_game": diagnosis_game.example,
     "frame_player": player,
     "kernel_lab": lambda: KernelLab({"dots": photo()}),
+    "next_token": next_token.example,
     "optimizer_race": OptimizerRace,
     "receptive_field": lambda: ReceptiveField([(3, 1, 1)] * 3),
     "schedule_composer": schedule_composer.example,

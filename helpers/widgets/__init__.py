@@ -12,6 +12,7 @@ from helpers.widgets.broadcasting import Broadcasting
 from helpers.widgets.diagnosis_game import DiagnosisGame
 from helpers.widgets.frame_player import FramePlayer
 from helpers.widgets.kernel_lab import KernelLab
+from helpers.widgets.next_token import NextToken
 from helpers.widgets.optimizer_race import OptimizerRace
 from helpers.widgets.receptive_field import ReceptiveField
 from helpers.widgets.schedule_composer import ScheduleComposer
@@ -25,6 +26,7 @@ __all__ = [
     "Explorable",
     "FramePlayer",
     "KernelLab",
+    "NextToken",
     "OptimizerRace",
     "ReceptiveField",
     "ScheduleComposer",
