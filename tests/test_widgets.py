@@ -29,6 +29,7 @@ from tests.browser.cases import (
     diagnosis_game,
     next_token,
     schedule_composer,
+    text_writer,
     tokenizer_playground,
 )
 
@@ -58,6 +59,7 @@ MAKERS = {
     "receptive_field": lambda: ReceptiveField([(3, 1, 1)] * 3),
     "schedule_composer": schedule_composer.example,
     "sliding_window": lambda: SlidingWindow(photo()[:8, :8]),
+    "text_writer": text_writer.example,
     "tokenizer_playground": tokenizer_playground.example,
 }
 

@@ -17,6 +17,7 @@ from helpers.widgets.optimizer_race import OptimizerRace
 from helpers.widgets.receptive_field import ReceptiveField
 from helpers.widgets.schedule_composer import ScheduleComposer
 from helpers.widgets.sliding_window import SlidingWindow
+from helpers.widgets.text_writer import TextWriter
 from helpers.widgets.tokenizer_playground import TokenizerPlayground
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "ReceptiveField",
     "ScheduleComposer",
     "SlidingWindow",
+    "TextWriter",
     "TokenizerPlayground",
     "show",
     "static_html",
