@@ -26,10 +26,14 @@ from helpers.widgets import (
 )
 from helpers.widgets.base import Explorable
 from tests.browser.cases import (
+from tests.browser.cases import (
+    attention_lab,
     diagnosis_game,
     next_token,
     schedule_composer,
     text_writer,
+    tokenizer_playground,
+)
     tokenizer_playground,
 )
 
@@ -49,6 +53,7 @@ def player(count: int = 5, **given) -> FramePlayer:
 
 
 MAKERS = {
+    "attention_lab": attention_lab.example,
     "augmentation_lab": lambda: AugmentationLab({"dots": photo().expand(3, -1, -1)}, rotation=20),
     "broadcasting": Broadcasting,
     "diagnosis_game": diagnosis_game.example,

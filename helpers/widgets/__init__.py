@@ -6,6 +6,7 @@ One explorable is one class in NAME.py (what it holds) and one module NAME.js (h
 >>> show(KernelLab({"cat": photo}))  # photo: uint8 (height, width)
 """
 
+from helpers.widgets.attention_lab import AttentionLab
 from helpers.widgets.augmentation_lab import AugmentationLab
 from helpers.widgets.base import Explorable, show, static_html
 from helpers.widgets.broadcasting import Broadcasting
@@ -21,6 +22,7 @@ from helpers.widgets.text_writer import TextWriter
 from helpers.widgets.tokenizer_playground import TokenizerPlayground
 
 __all__ = [
+    "AttentionLab",
     "AugmentationLab",
     "Broadcasting",
     "DiagnosisGame",

@@ -18,6 +18,9 @@ from tests.browser.conftest import mount_on, watch
 
 BUDGET_MS = 50  # one update, with layout
 
+# test_language_model.py compares these with torch.
+LANGUAGE_MODEL = {"decodeModel", "emptyCache", "rewind", "step"}
+
 TIME_UPDATES = """async ([number, changes]) => {
     const { model, el } = explorables[number];
     const times = [];
@@ -73,7 +76,7 @@ def test_arithmetic_equals_torch(name, mount):
 
     case(name).arithmetic(evaluate, np.random.default_rng(0))
     exported = mounted.exported_functions()
-    shared = {"formatNumber", "shortNumber"}  # in every module; one case proves them
+    shared = {"formatNumber", "shortNumber"} | LANGUAGE_MODEL  # one case proves the first two
     assert called | shared >= set(exported), "an exported function is not compared with torch"
 
 

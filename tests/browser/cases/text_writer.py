@@ -1,4 +1,4 @@
-"""TextWriter: the browser writes what helpers.generation writes, and knows the same probabilities."""
+"""TextWriter: the browser writes what helpers.generation writes, from the same probabilities."""
 
 import functools
 import math
