@@ -26,14 +26,11 @@ from helpers.widgets import (
 )
 from helpers.widgets.base import Explorable
 from tests.browser.cases import (
-from tests.browser.cases import (
     attention_lab,
     diagnosis_game,
     next_token,
     schedule_composer,
     text_writer,
-    tokenizer_playground,
-)
     tokenizer_playground,
 )
 

@@ -51,7 +51,7 @@ function textReader(languageModel) {
 
 /** Without a page: `count` tokens written after `ids`, with one random number each; bits of all tokens, 0 for the first. */
 export function wholeText({ settings, bytes }, ids, count, sampling, numbers) {
-  const reader = textReader(decodeModel(settings, bytes));
+  const reader = textReader(decodeModel(settings, Uint8Array.from(bytes)));
   reader.follow(ids);
   for (;;) {
     while (reader.advance());
