@@ -198,8 +198,9 @@ function textView(model, t, work, pick) {
     const count = model.get("written").length, place = movedPlace(clamp(model.get("place"), count), count, event.key), number = "12345".indexOf(event.key);
     if (event.ctrlKey || event.metaKey || event.altKey || (place === undefined && number < 0)) return;
     event.preventDefault(); // the page would scroll
-    if (number < 0) go(place);
-    else pick(number);
+    if (number >= 0) return pick(number);
+    go(place);
+    (letters[model.get("prompt").length + place]?.node ?? caret).scrollIntoView({ block: "nearest" });
   });
   const letter = () => {
     const node = element("span", {});
