@@ -30,7 +30,9 @@ from tests.browser.cases import (
     attention_lab,
     diagnosis_game,
     ladder_explorer,
+    next_token,
     schedule_composer,
+    text_writer,
     tokenizer_playground,
 )
 
@@ -57,11 +59,13 @@ MAKERS = {
     "frame_player": player,
     "kernel_lab": lambda: KernelLab({"dots": photo()}),
     "ladder_explorer": ladder_explorer.example,
+    "next_token": next_token.example,
     "optimizer_race": OptimizerRace,
     "receptive_field": lambda: ReceptiveField([(3, 1, 1)] * 3),
     "rotary_arrows": RotaryArrows,
     "schedule_composer": schedule_composer.example,
     "sliding_window": lambda: SlidingWindow(photo()[:8, :8]),
+    "text_writer": text_writer.example,
     "tokenizer_playground": tokenizer_playground.example,
 }
 

@@ -14,11 +14,13 @@ from helpers.widgets.diagnosis_game import DiagnosisGame
 from helpers.widgets.frame_player import FramePlayer
 from helpers.widgets.kernel_lab import KernelLab
 from helpers.widgets.ladder_explorer import LadderExplorer
+from helpers.widgets.next_token import NextToken
 from helpers.widgets.optimizer_race import OptimizerRace
 from helpers.widgets.receptive_field import ReceptiveField
 from helpers.widgets.rotary_arrows import RotaryArrows
 from helpers.widgets.schedule_composer import ScheduleComposer
 from helpers.widgets.sliding_window import SlidingWindow
+from helpers.widgets.text_writer import TextWriter
 from helpers.widgets.tokenizer_playground import TokenizerPlayground
 
 __all__ = [
@@ -30,11 +32,13 @@ __all__ = [
     "FramePlayer",
     "KernelLab",
     "LadderExplorer",
+    "NextToken",
     "OptimizerRace",
     "ReceptiveField",
     "RotaryArrows",
     "ScheduleComposer",
     "SlidingWindow",
+    "TextWriter",
     "TokenizerPlayground",
     "show",
     "static_html",
