@@ -2,7 +2,8 @@
 
 Each rung keeps all changes below it, and learns for `BUDGET` seconds of one processor on the
 embedded plays; its schedule follows the seconds. So a change that makes a step slower must be worth
-its time. `loss` is that of the validation part in consecutive windows of the model's own context.
+its time. `loss` is that of the validation part in consecutive windows of 64 characters, the same
+for all; `loss_own` that in windows of the model's own context.
 
     python -m benchmarks.ladder                 all rungs, and the record
     python -m benchmarks.ladder --workers 2     the same, two runs at a time: half as long
@@ -16,6 +17,8 @@ from dataclasses import replace
 from functools import cache, partial
 
 import torch
+from torch import nn
+from torch.optim import AdamW, Optimizer
 
 from benchmarks.common import compare, main
 from helpers.data import shakespeare
@@ -58,7 +61,8 @@ def train(
     share_done = of_steps(steps) if steps else of_seconds(BUDGET, time.process_time)
     steps = learn(model, train_ids, recipe, share_done, generator=generator)
     return {
-        "loss": window_loss(model, validation_ids, recipe.context),
+        "loss": window_loss(model, validation_ids, CLASSIC.context),
+        "loss_own": window_loss(model, validation_ids, recipe.context),
         "steps": steps,
         "characters_seen": steps * recipe.batch_size * recipe.context,
         "parameters": sum(w.numel() for w in model.parameters()),
@@ -67,6 +71,11 @@ def train(
 
 def switched(recipe: LanguageRecipe, **switches: bool) -> LanguageRecipe:
     return replace(recipe, switches={**recipe.switches, **switches})
+
+
+def bold_adamw(model: nn.Module) -> list[Optimizer]:
+    """One AdamW as `optimizers_for` has it for tables, for all weights."""
+    return [AdamW(model.parameters(), lr=3e-3, betas=(0.9, 0.95), eps=1e-10, weight_decay=0.0)]
 
 
 def rungs() -> dict[str, LanguageRecipe]:
@@ -81,7 +90,8 @@ def rungs() -> dict[str, LanguageRecipe]:
     climb("normalised queries and keys", partial(switched, qk_norm=True))
     climb("squared ReLU", partial(switched, squared_relu=True))
     climb("zero initialisation", partial(switched, zero_init=True))
-    climb("Muon", partial(replace, optimizers=optimizers_for, clip_norm=None))
+    climb("AdamW: 3 times the rate", partial(replace, optimizers=bold_adamw, clip_norm=None))
+    climb("Muon", partial(replace, optimizers=optimizers_for))
     climb("schedule: hold, then fall to zero", partial(replace, schedule=hold_then_fall))
     climb(
         "shape: 3 layers, 16 windows of 128",
