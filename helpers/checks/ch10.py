@@ -1,0 +1,1 @@
+"""Checks of the exercises in chapter 10."""
