@@ -58,7 +58,7 @@ def train(model: Llama, ids: torch.Tensor) -> None:
         for part in (*optimizers, *schedules):
             part.step()
         model.zero_grad()
-        line.set_postfix_str(f", loss {loss.item():.3f}", refresh=False)
+        line.set_postfix_str(f"loss {loss.item():.3f}", refresh=False)
 
 
 def rounded(model: Llama) -> dict[str, torch.Tensor]:
