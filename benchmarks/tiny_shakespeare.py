@@ -4,7 +4,8 @@ Per seed, in turn: the classic recipe to its end; then a plain Transformer, and 
 helps, each stopped when the classic one's seconds on the wall are over; and the plain recipe again
 in a fifth of them. Each is trained on the first 90 % of the text, and scored once on the last
 10 %, whole, in consecutive windows of 64 characters (`loss_64`) and of the model's own context
-(`loss_own`). Seconds are those of making and training the model.
+(`loss_own`). Seconds are those of making and training the model. The machine's peak is measured
+before each row; the largest of all is the one to compare with, since others may use the machine.
 
     python -m benchmarks.tiny_shakespeare                the exact file, and the record
     python -m benchmarks.tiny_shakespeare --text FILE    the same on a file of yours
@@ -24,7 +25,7 @@ from torch import Tensor, nn
 
 from benchmarks.common import main, run_row
 from helpers.assets import AssetError
-from helpers.corrections import count_and_correct
+from helpers.corrections import CorrectedCounts, count_and_correct
 from helpers.data import read_text, shakespeare, tiny_shakespeare
 from helpers.language import Characters, window_loss
 from helpers.language_recipes import (
@@ -95,11 +96,12 @@ def score(train: Callable[..., Trained], context: int, batch: int, done_of: Call
         "loss_own": window_loss(model, test_ids, context),
         "own_context": context,
         "parameters": sum(w.numel() for w in model.parameters()),
+        "stored_counts": len(model.counts) if isinstance(model, CorrectedCounts) else 0,
         "tokens": tokens,
         "time_seconds": seconds,
         "time_tokens_per_second": tokens / seconds,
         "time_peak_gflops": peak / 1e9,
-        "time_share_of_peak": tokens * operations_per_token(model, context) / seconds / peak,
+        "time_gflops": tokens * operations_per_token(model, context) / seconds / 1e9,
     }
 
 

@@ -142,6 +142,10 @@ class CountModel:
         self.vocab_size, self.order = vocab_size, order
         self.levels = count_levels(ids, vocab_size, order)
 
+    def __len__(self) -> int:
+        """The number of n-grams that are stored, of all orders together."""
+        return sum(len(level.tokens) for level in self.levels)
+
     def orders(self, ids: Tensor) -> Iterator[Tensor]:
         """Probabilities `(batch × time, vocab)` by order 1, then by 1 and 2, and so on.
 

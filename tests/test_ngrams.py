@@ -178,3 +178,8 @@ def test_no_other_mixture_is_better(groups, seed):
 
     for other in (weights - 0.01, weights + 0.01):
         assert (log_p(weights) >= log_p(other) - 1e-4).all()
+
+
+def test_length_counts_different_ngrams_of_every_order():
+    """a b a b a c: 3 letters, and the pairs ab, ba, ac."""
+    assert len(CountModel(torch.tensor([0, 1, 0, 1, 0, 2]), vocab_size=3, order=2)) == 3 + 3
