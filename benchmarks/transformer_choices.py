@@ -44,6 +44,8 @@ ROWS |= {
     "12 blocks: norm after": partial(DEEP, norm_first=False),
     "12 blocks: norm before, warm-up": partial(DEEP, warmup=50),
     "12 blocks: norm after, warm-up": partial(DEEP, norm_first=False, warmup=50),
+    "12 blocks: norm before, rate 0.001": partial(DEEP, lr=1e-3),
+    "12 blocks: norm after, rate 0.001": partial(DEEP, norm_first=False, lr=1e-3),
 }
 CHEAP = "1 block, 300 steps: none"
 SEEDS = range(5)
