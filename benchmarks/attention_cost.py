@@ -1,6 +1,6 @@
 """What a longer context costs one block of `GPT`, and what the cache saves while writing.
 
-- products_ratio: multiply-adds of scores and weighted means, over those of the six linear maps;
+- products_ratio: multiply-adds of scores and weighted means, over those of the four linear maps;
   counted on the hand-built `attend`, which forms every score, also those that the mask hides.
 - time_ratio: seconds of `attend_back` over seconds of the linear maps, timed in turn.
 - hand_megabytes, kernel_megabytes: memory that `attend` and `attend_back` asked for.

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, linear, scaled_dot_product_attention, silu
 
-INITIAL_SD = 0.02  # of all weights at the start, as in GPT-2
+INITIAL_SD = 0.02  # of all weights at the start; GPT-2's code has 0.01 for wpe
 
 
 def attention_weights(queries: Tensor, keys: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -190,7 +190,7 @@ class GPT(nn.Module):
     Raises:
         TypeError, ValueError: ids that are no whole numbers, too many, or not in the vocabulary.
 
-    Source: Radford et al. (2019), and the first weights' spread from the code beside it.
+    Source: Radford et al. (2019), section 2.3.
     """
 
     def __init__(self, vocab_size: int, *, context: int, hidden_dim: int, n_layers: int,
