@@ -21,7 +21,7 @@ def leave_one_out(ids: Tensor, vocab_size: int, order: int = 7, parts: int = 10)
     """Cut ids `(time,)` into parts: a list of (part, count model of all the others).
 
     A model knows the text that it has counted by heart. What a network shall learn to correct is
-    what the counts say of a text that is new to them. Built in chapter 13.
+    what the counts say of a text that is new to them.
 
     >>> [len(part) for part, counts in leave_one_out(torch.arange(10) % 3, 3, order=2, parts=4)]
     [3, 3, 2, 2]
@@ -44,7 +44,7 @@ class CorrectedCounts(nn.Module):
     `network` maps ids `(batch, time)` to `(batch, time, vocab_size + order)`: logits, and a weight
     for the logarithm of what each order says. A network of zeros leaves the counts as they are.
     Returns logits `(batch, time, vocab_size)`. Train it with counts of other text than it reads:
-    `leave_one_out`. Built in chapter 13.
+    `leave_one_out`.
 
     Source: a product of experts (Hinton 2002), with weights that depend on the context.
     """
@@ -72,7 +72,7 @@ def learn_corrections(
     """Train the network on windows of each part, beside the counts of all others; return the steps.
 
     As `language_recipes.learn`, which see. The model changes in place, and ends with the counts
-    that it came with. Built in chapter 13.
+    that it came with.
 
     Raises:
         ValueError: a part is shorter than one window and its next token.
@@ -111,8 +111,6 @@ def count_and_correct(
     device: str = "cpu",
 ) -> tuple[CorrectedCounts, int]:
     """Count ids `(n,)`, and train a network to correct that: the model, and the network's steps.
-
-    Built in chapter 13.
 
     >>> model, steps = count_and_correct(ANYTHING, 65, ids, of_seconds(60), seed=0)
     >>> window_loss(model, new_ids, context=64)

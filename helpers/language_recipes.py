@@ -24,7 +24,7 @@ Schedule = Callable[[float], float]
 
 
 def classic_schedule(share: float) -> float:
-    """Up in the first 5 %, then half a cosine down to a tenth. Built in chapter 13.
+    """Up in the first 5 %, then half a cosine down to a tenth.
 
     >>> classic_schedule(1.0)
     0.1
@@ -73,7 +73,7 @@ def optimizers_for(
 
 @dataclass(frozen=True)
 class LanguageRecipe:
-    """How a language model is made and trained. Built in chapter 13."""
+    """How a language model is made and trained."""
 
     shape: dict = field(default_factory=dict)  # n_layers, n_heads, hidden_dim
     switches: dict = field(default_factory=dict)  # of `modern.Switches`
@@ -113,12 +113,12 @@ def _seconds(matrix: Tensor) -> float:
 
 
 def of_steps(steps: int) -> Callable[[int], float]:
-    """The share done of a run of so many steps, given the steps done. Built in chapter 13."""
+    """The share done of a run of so many steps, given the steps done."""
     return lambda step: step / steps
 
 
 def of_seconds(budget: float, clock=time.perf_counter) -> Callable[[int], float]:
-    """The share done of a run of so many seconds by a clock, from now on. Built in chapter 13.
+    """The share done of a run of so many seconds by a clock, from now on.
 
     `clock=time.process_time` counts the seconds of the processor instead of those on the wall.
     """
@@ -136,7 +136,7 @@ def learn(
 ) -> int:
     """Train on random windows of ids `(n,)` until all is done; return the steps.
 
-    The model changes in place. Built in chapter 13.
+    The model changes in place.
 
     >>> learn(model, ids, PLAIN, of_steps(100), generator=torch.Generator().manual_seed(0))
     100
@@ -161,7 +161,7 @@ def learn(
 
 
 def fast_optimizers(model: nn.Module) -> list[Optimizer]:
-    """`optimizers_for` at the rates that were best. Built in chapter 13."""
+    """`optimizers_for` at the rates that were best."""
     return optimizers_for(model, muon_lr=0.03, adam_lr=6e-3)
 
 

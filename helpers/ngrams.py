@@ -25,7 +25,7 @@ class Level(NamedTuple):
 
 
 def discounts(counts: Tensor) -> Tensor:
-    """What is taken from counts of 1, 2, and 3 or more; float64 (3,). Built in chapter 13.
+    """What is taken from counts of 1, 2, and 3 or more; float64 (3,).
 
     A token seen once was lucky: in a second text as long, such tokens come less than once each.
     How much less follows from how many n-grams were seen once, twice, three and four times.
@@ -78,7 +78,7 @@ def make_level(keys: Tensor, grams: Tensor, vocab_size: int) -> Level:
 
 
 def count_levels(ids: Tensor, vocab_size: int, order: int) -> list[Level]:
-    """What follows each context of 0 to order - 1 tokens in ids `(time,)`. Built in chapter 13."""
+    """What follows each context of 0 to order - 1 tokens in ids `(time,)`."""
     keys, contexts = torch.zeros(1, dtype=torch.int64), torch.zeros_like(ids[None, :-1])
     levels = []
     for length in range(1, order):
@@ -95,7 +95,7 @@ def count_levels(ids: Tensor, vocab_size: int, order: int) -> list[Level]:
 def refine(p: Tensor, level: Level, contexts: Tensor) -> None:
     """Take probabilities `(places, vocab)` one order further, in place, where the context is known.
 
-    `contexts` (places,) are indices into the level, or -1. Built in chapter 13.
+    `contexts` (places,) are indices into the level, or -1.
     """
     rows = (contexts >= 0).nonzero().flatten()
     known = contexts[rows]
@@ -117,7 +117,7 @@ def check_ids(ids: Tensor, vocab_size: int, shape: str) -> None:
 
 
 class CountModel:
-    """Interpolated n-grams with modified Kneser-Ney smoothing. Built in chapter 13.
+    """Interpolated n-grams with modified Kneser-Ney smoothing.
 
     `order` counts the token that is predicted: 7 looks at the last 6 tokens. All are ids, int64.
 
@@ -178,7 +178,7 @@ class CountModel:
 
 
 def mixture_weights(first: Tensor, second: Tensor, groups: Tensor, rounds: int = 50) -> Tensor:
-    """How much of the first model to take in each group of places; (groups,). Built in chapter 13.
+    """How much of the first model to take in each group of places; (groups,).
 
     `first` and `second` (places,) are the probabilities that two models gave to what came, on a
     text new to both; `groups` (places,) says what was known before, as a number from 0 on.

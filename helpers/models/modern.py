@@ -43,7 +43,7 @@ class Switches:
 
 
 class UnitRMS(torch.autograd.Function):
-    """Divide vectors by their root mean square, gradient included. Built in chapter 13.
+    """Divide vectors by their root mean square, gradient included.
 
     `torch.nn.functional.rms_norm` is the same; on a processor it takes two to three times as long,
     because torch has no kernel of its own there.
@@ -65,7 +65,7 @@ class UnitRMS(torch.autograd.Function):
 
 
 class Norm(nn.LayerNorm):
-    """LayerNorm, or the root mean square alone, without weights. Built in chapter 13."""
+    """LayerNorm, or the root mean square alone, without weights."""
 
     def __init__(self, hidden_dim: int, rms_norm: bool):
         super().__init__(hidden_dim, elementwise_affine=not rms_norm)
@@ -76,7 +76,7 @@ class Norm(nn.LayerNorm):
 
 
 class Product(nn.Linear):
-    """A linear layer that multiplies in bfloat16 where `half` is on. Built in chapter 13."""
+    """A linear layer that multiplies in bfloat16 where `half` is on."""
 
     def __init__(self, in_features: int, out_features: int, switches: Switches):
         super().__init__(in_features, out_features, bias=not switches.rms_norm)
@@ -95,7 +95,7 @@ def exact(x: Tensor) -> Tensor:
 
 
 def turn(x: Tensor, phases: Tensor) -> Tensor:
-    """Rotary positions as a product of complex numbers, neighbours in pairs. Built in chapter 13.
+    """Rotary positions as a product of complex numbers, neighbours in pairs.
 
     `x` is `(…, time, head_dim)`, `phases` complex `(time, head_dim / 2)`. `transformer.rotate`
     pairs `i` with `i + head_dim / 2` instead: the same for a model that learns its own weights,
@@ -106,7 +106,7 @@ def turn(x: Tensor, phases: Tensor) -> Tensor:
 
 
 def attend_back_half(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """`attend_back` by hand: without a GPU torch's own is slower in bfloat16. Built in chapter 13.
+    """`attend_back` by hand: without a GPU torch's own is slower in bfloat16.
 
     `baddbmm` adds the mask and the scale to the product, without one more pass over the scores.
     """
