@@ -79,6 +79,7 @@ def test_the_cheap_row_comes_out_again_with_another_seed(name):
     assert (benchmark.CHEAP, list(benchmark.SEEDS)) == (loaded["cheap"], loaded["seeds"])
     again = benchmark.ROWS[benchmark.CHEAP](max(cheap_seeds(benchmark.SEEDS)) + 1)
     for metric, value in again.items():
+        value = round(value, 6)  # as `run_row` writes it: a count without spread must be equal
         if metric.startswith("time"):  # never a bound on seconds: they belong to the machine
             continue
         values = loaded["rows"][benchmark.CHEAP][metric]
