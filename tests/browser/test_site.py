@@ -77,7 +77,7 @@ def test_explorable_on_the_site_shows_the_right_numbers(page, site, name):
     for path in holding:
         page.goto(f"{site}/{path}")
         root = page.locator(f".{css}").first
-        expect(root).to_be_visible()
+        expect(root).to_be_visible(timeout=30_000)  # a long page, while other tests run
         case.operate(page, root)
 
 

@@ -203,7 +203,7 @@ def _settings(root: Locator) -> dict:
         "prompt": root.get_by_label("Text so far").input_value(),
         "temperature": number(_slider(root, "Temperature").get_attribute("aria-valuetext")),
         "top_k": count if words["Top-k"].startswith("all") else int(words["Top-k"]),
-        "top_p": 1.0 if words["Top-p"].startswith("all") else number(words["Top-p"]),
+        "top_p": None if words["Top-p"].startswith("all") else number(words["Top-p"]),
     }
 
 
