@@ -243,19 +243,19 @@ function placeInWords(t, { found, written, place, at, bits }, work) {
 function candidatesView(t, work, pick) {
   const title = element("p", { class: "lm-title" });
   const rows = Array.from({ length: Math.min(BEST, work.characters.length) }, (_, number) => {
-    const name = element("strong", {}), now = element("span", { class: "lm-now" }), own = element("span", { class: "lm-own" }), value = element("span", { class: "lm-share" });
-    const node = element("button", { type: "button", class: "lm-button lm-candidate" }, element("span", { class: "lm-key" }, String(number + 1)), name, element("span", { class: "lm-bars" }, now, own), value);
+    const name = element("strong", {}), now = element("span", { class: "lm-now" }), own = element("span", { class: "lm-own" }), value = element("span", { class: "lm-share" }), more = element("span", { class: "lm-unseen" });
+    const node = element("button", { type: "button", class: "lm-button lm-candidate" }, element("span", { class: "lm-key" }, String(number + 1)), name, element("span", { class: "lm-bars" }, now, own), value, more);
     node.addEventListener("click", () => pick(number));
-    return { node, name, now, own, value };
+    return { node, name, now, own, value, more };
   });
   const paint = (state) => {
     title.textContent = placeInWords(t, state, work);
-    rows.forEach(({ node, name, now, own, value }, number) => {
+    rows.forEach(({ node, name, now, own, value, more }, number) => {
       const id = state.found?.best[number], shares = id === undefined ? [0, 0] : [state.found.now[id], state.found.own[id]];
       name.textContent = id === undefined ? "…" : tokenName(work.characters[id]);
       [now, own].forEach((bar, i) => { bar.style.width = `${100 * shares[i]}%`; });
       value.textContent = id === undefined ? "…" : shares[0] > 0 ? t("percent", { percent: percent(shares[0]) }) : t("cut");
-      node.setAttribute("aria-label", id === undefined ? "…" : t("candidate", { character: quoted(work.characters[id]), now: value.textContent, own: percent(shares[1]) }));
+      more.textContent = id === undefined ? "" : t("candidate", { character: quoted(work.characters[id]), now: value.textContent, own: percent(shares[1]) });
       node.classList.toggle("lm-stands", id !== undefined && state.written[state.place] === work.characters[id]);
     });
   };

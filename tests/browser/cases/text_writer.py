@@ -241,7 +241,7 @@ def _expect_candidates(root: Locator, logits: torch.Tensor, characters: str) -> 
         assert (value == "cut") == (now[i] == 0)
         if value != "cut":
             assert abs(number(value.removesuffix(" %")) - 100 * now[i].item()) < 0.051
-        label = row.get_attribute("aria-label")
+        label = row.locator(".lm-unseen").text_content()
         share = number(label.rsplit("model ", 1)[1].removesuffix(" %"))
         assert abs(share - 100 * own[i].item()) < 0.051
 
