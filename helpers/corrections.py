@@ -8,10 +8,9 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from helpers.language import random_windows
-from helpers.language_recipes import LanguageRecipe
+from helpers.language_recipes import LanguageRecipe, descend
 from helpers.ngrams import CountModel
 
 Part = tuple[Tensor, CountModel]  # ids (time,), and the counts of a text without them
@@ -77,28 +76,16 @@ def learn_corrections(
     Raises:
         ValueError: a part is shorter than one window and its next token.
     """
-    counts, step = model.counts, 0
-    optimizers = recipe.optimizers(model.network)
-    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
-    peaks = [group["lr"] for group in groups]
-    device = next(model.parameters()).device
+    own_counts = model.counts
+
+    def draw() -> tuple[Tensor, Tensor]:
+        part, model.counts = parts[int(torch.randint(len(parts), (), generator=generator))]
+        return random_windows(part, recipe.context, recipe.batch_size, generator)
+
     try:
-        while (share := share_done(step)) < 1:
-            for group, peak in zip(groups, peaks, strict=True):
-                group["lr"] = peak * recipe.schedule(share)
-            part, model.counts = parts[int(torch.randint(len(parts), (), generator=generator))]
-            windows = random_windows(part, recipe.context, recipe.batch_size, generator)
-            inputs, targets = (ids.to(device) for ids in windows)
-            F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten()).backward()
-            if recipe.clip_norm is not None:
-                nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
-            for optimizer in optimizers:
-                optimizer.step()
-                optimizer.zero_grad()
-            step += 1
+        return descend(model, recipe.optimizers(model.network), draw, recipe, share_done)
     finally:
-        model.counts = counts
-    return step
+        model.counts = own_counts
 
 
 def count_and_correct(

@@ -8,17 +8,19 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import AdamW, Muon, Optimizer
 
+from helpers.evaluation import device_of
 from helpers.language import random_windows
 from helpers.models.modern import ModernGPT
+from helpers.optim import Together
 
 Schedule = Callable[[float], float]
 
@@ -141,21 +143,30 @@ def learn(
     >>> learn(model, ids, PLAIN, of_steps(100), generator=torch.Generator().manual_seed(0))
     100
     """
-    optimizers = recipe.optimizers(model)
-    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
-    peaks = [group["lr"] for group in groups]
-    device, step = next(model.parameters()).device, 0
+    draw = partial(random_windows, ids, recipe.context, recipe.batch_size, generator)
+    return descend(model, recipe.optimizers(model), draw, recipe, share_done)
+
+
+def descend(
+    model: nn.Module,
+    optimizers: Sequence[Optimizer],
+    draw: Callable[[], tuple[Tensor, Tensor]],
+    recipe: LanguageRecipe,
+    share_done: Callable[[int], float],
+) -> int:
+    """Learn from the batches of `draw()`, windows and targets, until all is done; return the steps.
+
+    The loop of `learn`, for whoever draws otherwise or moves a part of the model only.
+    """
+    optimizer, device, step = Together(optimizers), device_of(model), 0
     while (share := share_done(step)) < 1:
-        for group, peak in zip(groups, peaks, strict=True):
-            group["lr"] = peak * recipe.schedule(share)
-        windows = random_windows(ids, recipe.context, recipe.batch_size, generator)
-        inputs, targets = (part.to(device) for part in windows)
+        inputs, targets = (ids.to(device) for ids in draw())
+        optimizer.zero_grad()
         cross_entropy(model(inputs).flatten(0, 1), targets.flatten()).backward()
         if recipe.clip_norm is not None:
             nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
+        optimizer.set_rates(recipe.schedule(share))
+        optimizer.step()
         step += 1
     return step
 

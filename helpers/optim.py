@@ -8,10 +8,11 @@
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 
 class UpdateRule(torch.optim.Optimizer):
@@ -134,6 +135,42 @@ def orthogonalize(matrix: Tensor, iterations: int = 5, dtype=torch.bfloat16) -> 
         polynomial = torch.addmm(gram, gram, gram, beta=b, alpha=c)  # b·gram + c·gram @ gram
         x = torch.addmm(x, polynomial, x, beta=a)
     return (x.mT if len(matrix) > len(matrix.mT) else x).to(matrix.dtype)
+
+
+class Together:
+    """Several optimisers that step as one, each with weights of its own.
+
+    >>> Together([Muon(matrices, lr=0.02), AdamW(others, lr=1e-3)]).step()
+    """
+
+    def __init__(self, optimizers: Sequence[Optimizer]):
+        self.optimizers = list(optimizers)
+        for group in self.param_groups:
+            group.setdefault("initial_lr", group["lr"])  # what the schedule's factor is of
+
+    @property
+    def param_groups(self) -> list[dict]:
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
+
+    def set_rates(self, factor: float) -> None:
+        """Set each rate to its factor of the one that it began with."""
+        for group in self.param_groups:
+            group["lr"] = group["initial_lr"] * factor
+
+    def zero_grad(self) -> None:
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+
+    def step(self) -> None:
+        for optimizer in self.optimizers:
+            optimizer.step()
+
+    def state_dict(self) -> dict:
+        return {"optimizers": [optimizer.state_dict() for optimizer in self.optimizers]}
+
+    def load_state_dict(self, state: dict) -> None:
+        for optimizer, its_state in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(its_state)
 
 
 class Muon(UpdateRule):

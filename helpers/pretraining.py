@@ -19,47 +19,12 @@ from helpers import parallel
 from helpers.arguments import check_optimizer, check_parts, check_settings, start_lr
 from helpers.evaluation import device_of
 from helpers.language import random_windows
+from helpers.optim import Together
 from helpers.progress import progress
 from helpers.runs import Run
 
 # Private there: a record is out of date when a name changes that its run has used.
 from helpers.training import _constants, _fingerprint, _flat, _mean_of_last
-
-
-class Together:
-    """Several optimizers that step as one, each with weights of its own.
-
-    >>> Together([Muon(matrices, lr=0.02), AdamW(others, lr=1e-3)]).step()
-    """
-
-    def __init__(self, optimizers: Sequence[Optimizer]):
-        self.optimizers = list(optimizers)
-        for group in self.param_groups:
-            group.setdefault("initial_lr", group["lr"])  # what the schedule's factor is of
-
-    @property
-    def param_groups(self) -> list[dict]:
-        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
-
-    def set_rates(self, factor: float) -> None:
-        """Set each rate to its factor of the one that it began with."""
-        for group in self.param_groups:
-            group["lr"] = group["initial_lr"] * factor
-
-    def zero_grad(self) -> None:
-        for optimizer in self.optimizers:
-            optimizer.zero_grad()
-
-    def step(self) -> None:
-        for optimizer in self.optimizers:
-            optimizer.step()
-
-    def state_dict(self) -> dict:
-        return {"optimizers": [optimizer.state_dict() for optimizer in self.optimizers]}
-
-    def load_state_dict(self, state: dict) -> None:
-        for optimizer, its_state in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(its_state)
 
 
 @dataclass
