@@ -13,35 +13,25 @@ from functools import cache, partial
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
 from benchmarks.common import main
 from helpers.data import shakespeare
 from helpers.language import Characters, random_windows, window_loss
+from helpers.language_recipes import (
+    CLASSIC_SHAPE,
+    CLASSIC_STEPS,
+    classic_optimizers,
+    classic_schedule,
+)
 from helpers.models.transformer import GPT
-from helpers.optim import warmup_cosine
 
-CONTEXT, BATCH_SIZE, STEPS = 64, 12, 2000
-LAST_RATE = 0.1  # of the peak
+CONTEXT, BATCH_SIZE = 64, 12
 
 
-def classic_model(vocab_size: int) -> GPT:
-    return GPT(vocab_size, context=CONTEXT, hidden_dim=128, n_layers=4, n_heads=4)
-
-
-def classic_optimizer(model: GPT) -> AdamW:
-    """Only matrices are decayed, not biases and norms."""
-    matrices = [w for w in model.parameters() if w.ndim == 2]
-    others = [w for w in model.parameters() if w.ndim != 2]
-    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
-    return AdamW(groups, lr=1e-3, betas=(0.9, 0.99))
-
-
-def classic_rate(step: int, steps: int = STEPS, warmup: int = 100) -> float:
-    """Up in a straight line, then half a cosine down to a tenth."""
-    factor = warmup_cosine(step, steps, warmup)
-    return factor if step < warmup else LAST_RATE + (1 - LAST_RATE) * factor
+def classic_rate(step: int) -> float:
+    """The schedule's factor in a step, counted from 0."""
+    return classic_schedule((step + 1) / CLASSIC_STEPS)
 
 
 @cache
@@ -69,8 +59,8 @@ def train(seed: int, steps: int) -> dict[int, dict[str, float]]:
     vocab_size, train_ids, valid_ids = plays()
     with torch.random.fork_rng():
         torch.manual_seed(seed)  # layers draw their first weights from the global generator
-        model = classic_model(vocab_size)
-    optimizer = classic_optimizer(model)
+        model = GPT(vocab_size, context=CONTEXT, **CLASSIC_SHAPE)
+    (optimizer,) = classic_optimizers(model)
     scheduler = LambdaLR(optimizer, classic_rate)
     windows, judge = (torch.Generator().manual_seed(s) for s in (seed, 1000 + seed))
     curve = {}
@@ -80,6 +70,8 @@ def train(seed: int, steps: int) -> dict[int, dict[str, float]]:
                 "part_loss": window_loss(model, valid_ids, CONTEXT),
                 "batches_loss": batches_loss(model, valid_ids, judge),
             }
+        if step == steps:
+            break
         inputs, targets = random_windows(train_ids, CONTEXT, BATCH_SIZE, windows)
         loss = cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
         optimizer.zero_grad()
@@ -97,11 +89,11 @@ def after(steps: int) -> Callable[[int], dict[str, float]]:
 
 def at(seed: int, steps: int) -> dict[str, float]:
     # The cheap row must not pay for the whole run; the others share one.
-    return train(seed, 100 if steps <= 100 else STEPS)[steps]
+    return train(seed, 100 if steps <= 100 else CLASSIC_STEPS)[steps]
 
 
 CHEAP = "after 100 steps"
-ROWS = {f"after {steps} steps": after(steps) for steps in range(0, STEPS + 1, 100)}
+ROWS = {f"after {steps} steps": after(steps) for steps in range(0, CLASSIC_STEPS + 1, 100)}
 SEEDS = range(3)
 
 if __name__ == "__main__":

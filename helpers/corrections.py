@@ -103,8 +103,6 @@ def count_and_correct(
     >>> window_loss(model, new_ids, context=64)
     """
     counts, parts = CountModel(ids, vocab_size, order), leave_one_out(ids, vocab_size, order)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)  # layers draw their first weights from the global generator
-        model = CorrectedCounts(recipe.model(vocab_size + order), counts).to(device)
+    model = CorrectedCounts(recipe.model(vocab_size + order, seed), counts).to(device)
     generator = torch.Generator().manual_seed(seed)
     return model, learn_corrections(model, parts, recipe, share_done, generator=generator)

@@ -46,8 +46,14 @@ class Characters:
         return torch.tensor([self.numbers[character] for character in text], dtype=torch.int64)
 
     def decode(self, ids: Tensor | Iterable[int]) -> str:
-        """Return the text of these numbers."""
-        return "".join(self.characters[i] for i in ids)
+        """Return the text of ids `(time,)`. Raises ValueError for other shapes and numbers."""
+        ids = ids if isinstance(ids, Tensor) else torch.tensor(list(ids), dtype=torch.int64)
+        if ids.ndim != 1 or ((ids < 0) | (ids >= len(self))).any():
+            raise ValueError(
+                f"A text is decoded from ids (time,), each from 0 to {len(self) - 1}; "
+                "of a batch take one row, as in decode(ids[0])."
+            )
+        return "".join(self.characters[i] for i in ids.tolist())
 
 
 def random_windows(
@@ -80,10 +86,13 @@ def window_loss(model: nn.Module, ids: Tensor, context: int, batch_size: int = 6
     >>> window_loss(model, validation_ids, context=64)
 
     Raises:
-        ValueError: fewer than two tokens.
+        ValueError: fewer than two tokens, or windows of none.
     """
-    if len(ids) < 2:
-        raise ValueError(f"A loss needs at least two tokens, and {len(ids)} came.")
+    if len(ids) < 2 or context < 1:
+        raise ValueError(
+            f"A loss needs two tokens or more and windows of at least one, not {len(ids)} "
+            f"and {context}."
+        )
     was_training = model.training
     model.eval()
     ids = ids.to(device_of(model))
@@ -97,11 +106,13 @@ def window_loss(model: nn.Module, ids: Tensor, context: int, batch_size: int = 6
     )
     if whole < len(ids) - 1:
         pairs.append((ids[None, whole:-1], ids[None, whole + 1 :]))
-    losses = [
-        cross_entropy(model(inputs).flatten(0, 1).float(), targets.flatten(), reduction="sum")
-        for inputs, targets in pairs
-    ]
-    model.train(was_training)
+    try:
+        losses = [
+            cross_entropy(model(inputs).flatten(0, 1).float(), targets.flatten(), reduction="sum")
+            for inputs, targets in pairs
+        ]
+    finally:
+        model.train(was_training)
     return sum(loss.item() for loss in losses) / (len(ids) - 1)
 
 

@@ -23,16 +23,17 @@ from helpers.models.modern import ModernGPT
 from helpers.optim import Together
 
 Schedule = Callable[[float], float]
+CLASSIC_STEPS = 2_000
 
 
 def classic_schedule(share: float) -> float:
-    """Up in the first 5 %, then half a cosine down to a tenth.
+    """Up in the first 5 %, then half a cosine down to a tenth; the first step is one, too.
 
     >>> classic_schedule(1.0)
     0.1
     """
     if share < 0.05:
-        return share / 0.05
+        return max(share, 1 / CLASSIC_STEPS) / 0.05
     return 0.1 + 0.45 * (1 + math.cos(math.pi * (share - 0.05) / 0.95))
 
 
@@ -85,28 +86,32 @@ class LanguageRecipe:
     schedule: Schedule = classic_schedule
     clip_norm: float | None = 1.0
 
-    def model(self, vocab_size: int) -> ModernGPT:
-        """The model with its first weights, from torch's global generator."""
-        switches = dict(self.switches)
-        if switches.get("half"):
-            switches["half"] = half_is_faster()
-        return ModernGPT(vocab_size, context=self.context, **self.shape, **switches)
+    def model(self, vocab_size: int, seed: int = 0) -> ModernGPT:
+        """The model with its first weights, which depend on the seed alone."""
+        switches = {**self.switches, "half": self.in_half()}
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)  # layers draw their first weights from the global generator
+            return ModernGPT(vocab_size, context=self.context, **self.shape, **switches)
+
+    def in_half(self) -> bool:
+        """Whether products are in bfloat16: where that is wanted, and faster on this machine."""
+        return bool(self.switches.get("half")) and half_is_faster()
 
 
 @cache
-def half_is_faster(size: int = 512) -> bool:
+def half_is_faster() -> bool:
     """Whether this machine multiplies matrices faster in bfloat16 than in float32: it is measured.
 
     Processors without instructions for bfloat16 are many times slower in it.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    exact = torch.ones(size, size, device=device)
-    return _seconds(exact.bfloat16()) < _seconds(exact)
+    return product_seconds(torch.bfloat16, device) < product_seconds(torch.float32, device)
 
 
-def _seconds(matrix: Tensor) -> float:
-    """The shortest of ten products: others may use the machine too."""
-    taken = []
+def product_seconds(dtype: torch.dtype, device: str, size: int = 512) -> float:
+    """Seconds for the product of two square matrices: the shortest of ten, for others may use the
+    machine, too."""
+    matrix, taken = torch.ones(size, size, device=device, dtype=dtype), []
     for _ in range(10):
         start = time.perf_counter()
         (matrix @ matrix)[0, 0].item()  # waits for a GPU
@@ -176,7 +181,6 @@ def fast_optimizers(model: nn.Module) -> list[Optimizer]:
     return optimizers_for(model, muon_lr=0.03, adam_lr=6e-3)
 
 
-CLASSIC_STEPS = 2_000
 CLASSIC_SHAPE = {"n_layers": 4, "n_heads": 4, "hidden_dim": 128}
 CLASSIC = LanguageRecipe(shape=CLASSIC_SHAPE)
 FAST_SHAPE = {"n_layers": 3, "n_heads": 4, "hidden_dim": 128}

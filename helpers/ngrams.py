@@ -106,12 +106,13 @@ def refine(p: Tensor, level: Level, contexts: Tensor) -> None:
     p[rows.repeat_interleave(n), level.tokens[at]] += level.shares[at]
 
 
-def check_ids(ids: Tensor, vocab_size: int, shape: str) -> None:
-    """Raise where ids are not of this vocabulary, or not of a shape such as `(batch, time)`."""
+def check_tokens(ids: Tensor, vocab_size: int, shape: tuple[str, ...]) -> None:
+    """Raise where ids are not of this vocabulary, or not of a shape such as (batch, time)."""
     if ids.dtype != torch.int64:
         raise TypeError(f"Expected ids of dtype int64, not {ids.dtype}.")
-    if ids.ndim != len(shape.split(", ")) or ids.numel() == 0:
-        raise ValueError(f"Expected ids of shape {shape}, not empty, but got {tuple(ids.shape)}.")
+    if ids.ndim != len(shape) or ids.numel() == 0:
+        wanted = ", ".join(shape)
+        raise ValueError(f"Expected ids ({wanted}), not empty, but got {tuple(ids.shape)}.")
     if ids.min() < 0 or ids.max() >= vocab_size:
         raise ValueError(f"Ids go from 0 to {vocab_size - 1}, not {ids.min()} to {ids.max()}.")
 
@@ -136,7 +137,7 @@ class CountModel:
     def __init__(self, ids: Tensor, vocab_size: int, order: int = 7):
         if index(order) < 1:
             raise ValueError(f"The order is at least 1, which looks at no token, not {order}.")
-        check_ids(ids, index(vocab_size), "(time,)")
+        check_tokens(ids, index(vocab_size), ("time",))
         if len(ids) < 2:
             raise ValueError("One token says nothing about what follows: give 2 or more.")
         self.vocab_size, self.order = vocab_size, order
@@ -151,7 +152,7 @@ class CountModel:
 
         It is the same tensor each time, one order further: copy what you want to keep.
         """
-        check_ids(ids, self.vocab_size, "(batch, time)")
+        check_tokens(ids, self.vocab_size, ("batch", "time"))
         p = torch.full((ids.numel(), self.vocab_size), 1 / self.vocab_size)
         contexts = torch.zeros_like(ids)
         for length, level in enumerate(self.levels):
@@ -175,22 +176,3 @@ class CountModel:
         """The same for each order from 1 on: (batch, time) -> (batch, time, order, vocab)."""
         every = torch.stack([p.log() for p in self.orders(ids)], 1)
         return every.view(*ids.shape, self.order, self.vocab_size)
-
-
-def mixture_weights(first: Tensor, second: Tensor, groups: Tensor, rounds: int = 50) -> Tensor:
-    """How much of the first model to take in each group of places; (groups,).
-
-    `first` and `second` (places,) are the probabilities that two models gave to what came, on a
-    text new to both; `groups` (places,) says what was known before, as a number from 0 on.
-
-    >>> mixture_weights(torch.tensor([0.5, 0.5]), torch.tensor([0.1, 0.9]), torch.tensor([0, 1]))
-    tensor([1., 0.])
-
-    Source: expectation maximisation, as Jelinek and Mercer 1980 weigh orders.
-    """
-    weights = torch.full((int(groups.max()) + 1,), 0.5)
-    for _ in range(rounds):
-        ours = weights[groups] * first
-        share = ours / (ours + (1 - weights[groups]) * second)  # whose was it?
-        weights = groups.bincount(share) / groups.bincount().clamp(min=1)
-    return weights

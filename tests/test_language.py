@@ -148,10 +148,23 @@ def test_window_loss_of_even_probabilities_and_the_mode_of_the_model():
         assert set(model.seen) == {False}
 
 
-@pytest.mark.parametrize("n", [0, 1])
-def test_a_loss_needs_two_tokens(n):
-    with pytest.raises(ValueError, match=f"at least two tokens, and {n} came"):
-        window_loss(Uniform(), torch.zeros(n).long(), 4)
+@pytest.mark.parametrize(("n", "context"), [(0, 4), (1, 4), (9, 0), (9, -1)])
+def test_a_loss_needs_two_tokens_and_a_window(n, context):
+    with pytest.raises(ValueError, match=f"not {n} and {context}"):
+        window_loss(Uniform(), torch.zeros(n).long(), context)
+
+
+def test_an_error_in_the_model_leaves_its_mode_as_it_was():
+    model = GPT(5, context=4, hidden_dim=4, n_layers=1, n_heads=1).train()
+    with pytest.raises(ValueError, match="must be 0…4"):
+        window_loss(model, torch.full((9,), 5), 4)
+    assert model.training
+
+
+@pytest.mark.parametrize("ids", [[-1], [5], torch.tensor([[0, 1]]), torch.tensor(1)])
+def test_ids_that_are_no_text_are_refused(ids):
+    with pytest.raises(ValueError, match="from 0 to 4; of a batch take one row"):
+        Characters("to be").decode(ids)
 
 
 def test_perplexity_of_even_probabilities_is_their_number():

@@ -10,8 +10,8 @@ import torch
 from torch.nn.functional import rms_norm
 
 from helpers.generation import generate
-from helpers.models.modern import ModernGPT, Switches, UnitRMS, turn
-from helpers.models.transformer import GPT, rotary_table, rotate
+from helpers.models.modern import ModernGPT, Switches, UnitRMS, attend_back_half, turn
+from helpers.models.transformer import GPT, attend_back, rotary_table, rotate
 
 SHAPE = {"context": 17, "hidden_dim": 24, "n_layers": 2, "n_heads": 3}
 SWITCHES = [field.name for field in dataclasses.fields(Switches)]
@@ -102,3 +102,14 @@ def test_with_zero_init_all_tokens_are_equally_likely_at_first():
 def test_an_unknown_switch_is_refused():
     with pytest.raises(TypeError, match="rotory"):
         ModernGPT(29, **SHAPE, rotory=True)
+
+
+@pytest.mark.parametrize(("n_queries", "n_keys"), [(7, 7), (2, 7), (1, 1)])
+def test_attention_by_hand_is_that_of_chapter_10(n_queries, n_keys):
+    """In float64, where `half` would round; and a scale that is forgotten is far off."""
+    queries = torch.randn(2, 3, n_queries, 8, dtype=torch.float64)
+    keys, values = torch.randn(2, 2, 3, n_keys, 8, dtype=torch.float64)
+    expected = attend_back(queries, keys, values)
+    assert (attend_back_half(queries, keys, values) - expected).abs().max() < 1e-12
+    if n_keys > 1:
+        assert (attend_back_half(8**0.5 * queries, keys, values) - expected).abs().max() > 1e-3

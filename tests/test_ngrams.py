@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.ngrams import CountModel, discounts, mixture_weights
+from helpers.ngrams import CountModel, discounts
 
 settings.register_profile("book", deadline=None, max_examples=40, print_blob=True)
 settings.load_profile("book")
@@ -128,7 +128,7 @@ def test_discounts_follow_the_counts_of_counts():
     [
         ([], 3, ValueError, "not empty"),
         ([1], 3, ValueError, "2 or more"),
-        ([[1, 2]], 3, ValueError, "shape .time,."),
+        ([[1, 2]], 3, ValueError, "ids .time."),
         ([1, 2, 3], 0, ValueError, "at least 1"),
         ([1, 2, 3], 2.5, TypeError, "integer"),
         ([1, VOCAB], 3, ValueError, "from 0 to 3"),
@@ -160,24 +160,6 @@ def test_by_order_ends_in_the_whole_model_and_begins_without_context():
     assert every.shape == (2, 3, 3, VOCAB)
     assert torch.equal(every[:, :, -1], COUNTS.log_probabilities(IDS))
     assert (every[:, :, 0] == every[0, 0, 0]).all()
-
-
-@settings(max_examples=20)
-@given(st.integers(1, 3), st.integers(0, 1000))
-def test_no_other_mixture_is_better(groups, seed):
-    """In each group, weights a hundredth to either side give the text no higher probability."""
-    g = torch.Generator().manual_seed(seed)
-    first, second = torch.rand(2, 40, generator=g).clamp(min=0.05)
-    group = torch.randint(groups, (40,), generator=g)
-    weights = mixture_weights(first, second, group, rounds=500)
-    assert weights.shape == (int(group.max()) + 1,)
-
-    def log_p(w):
-        w = w.clamp(0, 1)[group]
-        return torch.zeros(groups).index_add(0, group, (w * first + (1 - w) * second).log())
-
-    for other in (weights - 0.01, weights + 0.01):
-        assert (log_p(weights) >= log_p(other) - 1e-4).all()
 
 
 def test_length_counts_different_ngrams_of_every_order():

@@ -207,7 +207,7 @@ MUTANTS = [
     Mutant("each process learns for itself", "helpers/parallel.py",
            "return DistributedDataParallel(model, own)", "return model",
            "tests/test_pretrain.py -k two_processes"),
-    Mutant("the optimizers forget when a run goes on", "helpers/pretraining.py",
+    Mutant("the optimizers forget when a run goes on", "helpers/optim.py",
            "optimizer.load_state_dict(its_state)", "pass",
            "tests/test_pretrain.py -k go_on_bit_for_bit"),
     Mutant("a text's last, shorter window is not scored", "helpers/language.py",

@@ -89,8 +89,8 @@ class Product(nn.Linear):
         return linear(x.bfloat16(), self.weight.bfloat16(), bias)
 
 
-def exact(x: Tensor) -> Tensor:
-    """In float32, unless it is in float64."""
+def at_least_float32(x: Tensor) -> Tensor:
+    """x itself in float64, else in float32."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
@@ -101,7 +101,7 @@ def turn(x: Tensor, phases: Tensor) -> Tensor:
     pairs `i` with `i + head_dim / 2` instead: the same for a model that learns its own weights,
     and slower.
     """
-    pairs = torch.view_as_complex(exact(x).unflatten(-1, (-1, 2)).contiguous())
+    pairs = torch.view_as_complex(at_least_float32(x).unflatten(-1, (-1, 2)).contiguous())
     return torch.view_as_real(pairs * phases).flatten(-2)
 
 
@@ -164,18 +164,20 @@ class ModernAttention(nn.Module):
         queries, keys, values = (
             split_heads(part, self.n_heads) for part in (queries, keys, values)
         )
-        queries, keys = self.place(queries, keys, phases)
+        queries, keys = self.norm_and_turn(queries, keys, phases)
         if cache is not None:
             keys, values = cache.extend(self, keys, values)
         by_hand = self.switches.half and not x.is_cuda
         attended = (attend_back_half if by_hand else attend_back)(queries, keys, values)
         return self.c_proj(join_heads(attended))
 
-    def place(self, queries: Tensor, keys: Tensor, phases: Tensor | None) -> tuple[Tensor, Tensor]:
+    def norm_and_turn(
+        self, queries: Tensor, keys: Tensor, phases: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """Norm and turn queries and keys, both together: that takes half the calls."""
         if not self.switches.qk_norm and phases is None:
             return queries, keys
-        both = exact(torch.stack([queries, keys]))
+        both = at_least_float32(torch.stack([queries, keys]))
         if self.switches.qk_norm:
             both = UnitRMS.apply(both)
         if phases is not None:
@@ -267,7 +269,11 @@ class ModernGPT(nn.Module):
         for block in self.h:
             x = block(x, ids, phases, cache)
         x = self.ln_f(x)
-        return linear(x, self.wte.weight) if self.lm_head is None else exact(self.lm_head(x))
+        return (
+            linear(x, self.wte.weight)
+            if self.lm_head is None
+            else at_least_float32(self.lm_head(x))
+        )
 
 
 def start_blocks(model: ModernGPT) -> None:
