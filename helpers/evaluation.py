@@ -171,13 +171,14 @@ def record(name: str) -> dict:
 
 
 def show_record(
-    name: str, columns: Mapping[str, str] | None = None, *, only: str = ""
+    name: str, columns: Mapping[str, str] | None = None, *, only: str = "", without: str = ""
 ) -> "RecordTable":
     """Return a record as a table of mean ± sd, with its date, machine and command under it.
 
     `columns` maps a metric to its heading, and chooses and orders the metrics; all by default.
     Metrics whose name ends in "accuracy" are shown in percent. `only` keeps the rows whose label
-    begins with it, and takes it off the label.
+    begins with it, and takes it off the label; `without` leaves out those that begin with it, such
+    as the row that only tests the record.
 
     >>> show_record("article_cnn", {"test_accuracy": "test accuracy"})
 
@@ -185,9 +186,11 @@ def show_record(
         ValueError: no such record, or no such metric or row in it.
     """
     loaded = record(name)
-    rows = {k.removeprefix(only): row for k, row in loaded["rows"].items() if k.startswith(only)}
-    if not rows:
+    shown = [k for k in loaded["rows"] if k.startswith(only)]
+    shown = [k for k in shown if not without or not k.startswith(without)]
+    if not shown:
         raise ValueError(f"No row of record {name!r} begins with {only!r}: {list(loaded['rows'])}.")
+    rows = {k.removeprefix(only): loaded["rows"][k] for k in shown}
     loaded = {**loaded, "rows": rows}
     known = list(next(iter(loaded["rows"].values())))
     columns = dict(columns) if columns else {metric: metric.replace("_", " ") for metric in known}

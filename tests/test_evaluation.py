@@ -215,6 +215,8 @@ def test_a_group_of_rows_is_shown_without_its_name():
     table = show_record("x", only="lr ")
     assert [row[0] for row in table.body] == ["< 0.1"]
     assert len(show_record("x").body) == 2  # and the record itself stays whole
+    rest = show_record("x", without="lr ")
+    assert [row[0] for row in rest.body] == [k for k in LOADED["rows"] if k != "lr < 0.1"]
     with pytest.raises(ValueError, match=r"No row .* begins with 'eps'.*lr < 0.1"):
         show_record("x", only="eps")
 

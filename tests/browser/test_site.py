@@ -110,6 +110,17 @@ def test_no_page_scrolls_sideways(page, site, name, screen):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_no_line_of_code_or_output_is_cut_off_on_a_desktop(page, site, name):
+    """Also in what is folded: solutions, and figure code."""
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(f"{site}/{name}")
+    page.evaluate("document.querySelectorAll('details').forEach((box) => { box.open = true; })")
+    cut_off = """(pres) => pres.filter((pre) => pre.scrollWidth > pre.clientWidth + 1)
+        .map((pre) => pre.textContent.slice(0, 200))"""
+    assert page.locator(".cell pre").evaluate_all(cut_off) == []
+
+
 def test_menu_opens_on_a_phone(page, site):
     """Theme versions from 1.3 on have a dead button here."""
     page.set_viewport_size({"width": 375, "height": 720})
