@@ -1,6 +1,7 @@
 """Reading the chapters: what several structural tests need."""
 
 import json
+import re
 from pathlib import Path
 
 import nbformat
@@ -61,8 +62,9 @@ def output_text(notebook) -> str:
             parts.append(output.get("text", ""))
             bundle = output.get("data", {})
             parts += [bundle.get("text/plain", ""), bundle.get("text/html", "")]
-    # A base64 picture is no printed number.
-    return "\n".join(part for part in parts if "base64," not in part)
+    # A base64 picture is no printed number, and a style sheet has lengths such as 1.4rem.
+    text = "\n".join(part for part in parts if "base64," not in part)
+    return re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
 
 
 def raw(path: Path) -> dict:
