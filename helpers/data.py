@@ -239,7 +239,8 @@ def shakespeare(spelling: str = "modern") -> Shakespeare:
     Each play gives its first 85 % to the training part, the next 5 % to the validation part and
     the last 10 % to the test part, cut between two speeches. Both spellings are cut at the same
     speeches, so what one holds back for testing the other does too. A part knows the persons of
-    the others: the score on a new play would be worse.
+    the others: the score on a new play would be worse. Romeo and Juliet and the beginning of The
+    Tempest stand in `tiny_shakespeare`, too.
 
     >>> shakespeare("folio").validation[:36]
     "   Ham. Who is to be buried in't?\\n  "
@@ -331,7 +332,8 @@ def tiny_shakespeare() -> str:
 
     It is fetched once (1.1 MB), from addresses alone: no package holds it. By custom the first
     90 % are for training and the rest for validation; it has no test part. `shakespeare` is
-    embedded, of the same size, and other text.
+    embedded, of the same size, and mostly other text: Romeo and Juliet and the beginning of The
+    Tempest are in both. Never train on one of the two and judge on the other.
 
     >>> tiny_shakespeare()[:14]
     'First Citizen:'

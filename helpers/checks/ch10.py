@@ -28,8 +28,8 @@ def alibi(answer):
     cases += random_cases(10, n_heads=(1, 9), n=(1, 7))
     compare(answer, _alibi(), cases, ALIBI_MISTAKES, same_tensor)
     return (
-        "The first heads look at near tokens only, the last ones far back. No position is learned, "
-        "so nothing is unknown about a longer text than those of the training."
+        "The first heads look at near tokens only, the last ones far back. No position is learned; "
+        "its authors report that a model reads longer texts with it than those of its training."
     )
 
 
@@ -78,8 +78,8 @@ def attend_in_pieces(answer):
     _check_pieces(answer)
     return (
         "Three running numbers for each query suffice: the largest score, the sum, the weighted "
-        "sum. When the largest grows, what was summed shrinks by the same factor. Fast attention "
-        "kernels do this, and never hold the n × n scores."
+        "sum. When the largest grows, what was summed shrinks by the same factor. Fast programs "
+        "for attention do this, and never hold the n × n scores."
     )
 
 

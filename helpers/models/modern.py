@@ -124,7 +124,7 @@ class ShortConvolution(nn.Module):
 
     `(batch, time, hidden_dim)` -> the same. It starts as the identity.
 
-    Source: So et al., "Primer" (2021), section 4.2, arXiv:2109.08668, there after the projections.
+    Source: So et al., "Primer" (2021), arXiv:2109.08668, there after the projections.
     """
 
     def __init__(self, hidden_dim: int):
@@ -189,7 +189,7 @@ class ModernAttention(nn.Module):
 class ModernMLP(nn.Module):
     """`transformer.MLP`, or with a squared ReLU. Built in chapter 13.
 
-    Source: So et al. (2021), section 4.2.
+    Source: So et al., "Primer" (2021), arXiv:2109.08668.
     """
 
     def __init__(self, hidden_dim: int, switches: Switches):
@@ -227,7 +227,8 @@ class ModernGPT(nn.Module):
     """A decoder-only Transformer, from GPT-2's to a fast learner. Built in chapter 13.
 
     `switches` are those of `Switches`; without any it is `transformer.GPT`. It may read fewer
-    tokens than `context`, and with rotary positions weights of one context serve any other.
+    tokens than `context`. With rotary positions weights of one context load into any other; beyond
+    the one of their training they predict poorly.
 
     >>> model = ModernGPT(65, context=128, hidden_dim=128, n_layers=3, n_heads=4, rotary=True)
     >>> model(torch.zeros(2, 7).long()).shape
@@ -279,8 +280,9 @@ class ModernGPT(nn.Module):
 def start_blocks(model: ModernGPT) -> None:
     """Draw the weights of the blocks: as in GPT-2, or so that they add nothing at first.
 
-    Then the stream of the first step is the embedding, drawn from N(0, 1), and nothing but the
-    head, and soon the other zeros, learns. Built in chapter 13.
+    Then the stream of the first step is the embedding, drawn from N(0, 1). In that step only the
+    head has a gradient, in the second also the last matrices of the blocks and the embedding, in
+    the third all. Built in chapter 13.
 
     Source: Zhang et al., "Fixup initialization" (2019), section 3, arXiv:1901.09321.
     """

@@ -3,7 +3,8 @@
 - Both map ids `(batch, time)` to logits `(batch, time, vocab_size)`, the scores of the token after
   each one, and look back at most `context` tokens.
 - With a `Cache` they read only the new tokens; keys and values of the earlier ones are kept there.
-- Their parts carry the names under which the published weights are stored.
+- The parts of `GPT` carry the names of the published weights, those of `Llama` the names of
+  `transformers`.
 - Attention tensors are `(batch, heads, time, head_dim)`.
 """
 
@@ -55,7 +56,7 @@ def causal_mask(n_queries: int, n_keys: int, device: torch.device | None = None)
 
 
 def attend_back(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """`attend` under a causal mask, by torch's own fast kernels. Built in chapter 10.
+    """`attend` under a causal mask, by torch's own function. Built in chapter 10.
 
     There may be fewer heads of keys and values than of queries, each shared by a group of them.
     """
@@ -254,7 +255,7 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turn each pair of coordinates by the angle of its position. Built in chapter 10.
 
     `(…, time, head_dim)` -> the same; coordinate `i` is paired with `i + head_dim / 2`, the layout
-    of the published Llama weights.
+    of `transformers`. The paper and the files that Meta published pair neighbours.
     """
     first, second = x.chunk(2, dim=-1)
     return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
@@ -322,7 +323,8 @@ class Llama(nn.Module):
     """The decoder-only Transformer of the Llama family, in any size. Built in chapter 10.
 
     `mlp_dim` is the width inside the MLP, `base` and `eps` are those of `rotary_table` and
-    `RMSNorm`. Its weights carry the published names, without their first word "model".
+    `RMSNorm`. Its weights carry `transformers`' names, without their first word "model". A longer
+    `context` needs no other weights, but beyond the one of the training it predicts poorly.
 
     >>> model = Llama(65, context=128, hidden_dim=96, n_layers=3, n_heads=4, n_kv_heads=2,
     ...               mlp_dim=256)
