@@ -279,12 +279,12 @@ def tang_poems() -> TangPoems:
         AssetError: a file is missing or damaged.
 
     Licence: the poems are in the public domain; the package is under MIT, Copyright 2016 JackeyGao.
-    Source: 全唐詩 (Quan Tang Shi, 1705), in the package `chinese-poetry` 2.0.1.
+    Source: 全唐詩 (Quan Tang Shi, 1707), in the package `chinese-poetry` 2.0.1.
 
     Known flaws: the source prints many poems twice, with other titles or a few other characters.
     Of equal texts the first is kept, and poems that share two lines or more lie in one part; with
     one line in common they may not. Titles hold remarks of editors; an unknown author is 不詳.
-    Texts are those of 1705, not always the ones known today. Poems with gaps or rare characters
+    Texts are those of 1707, not always the ones known today. Poems with gaps or rare characters
     are left out, as are all eight-line poems of seven characters.
     """
     paths = (embedded(f"tang_poems/{part}.txt") for part in PARTS)
