@@ -38,7 +38,7 @@ show: setup
 	$(RUN) tools.build --only $(NAME)
 	$(RUN) tools.serve _build/preview/_build/html --port $(PORT) --page book/$(NAME).html
 
-# Re-make helpers/records/ (the results that are too long for a chapter).
+# Re-make those of helpers/records/ whose code has changed (results that are too long for a chapter).
 records: setup
 	$(RUN) benchmarks
 

@@ -2,7 +2,7 @@
 
 A benchmark module defines
     ROWS   label -> function(seed) -> {metric: value}; the same metrics in every row
-    SEEDS  the seeds of each row, at least five
+    SEEDS  the seeds of each row: five, or three where a run takes minutes
     CHEAP  the label of the row that a test runs again
 and ends in `if __name__ == "__main__": main(__spec__.name, ROWS, SEEDS, CHEAP)`.
 
@@ -67,6 +67,15 @@ def main(module: str, rows: Rows, seeds: Sequence[int], cheap: str, folder: Path
         "rows": results,
     }
     write_whole(folder / f"{name}.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+
+
+def is_fresh(name: str, folder: Path = RECORDS) -> bool:
+    """Whether there is a record of this benchmark, made by the code that is there now."""
+    path = folder / f"{name}.json"
+    if not path.exists():
+        return False
+    made_by = json.loads(path.read_text(encoding="utf-8"))["code_sha256"]
+    return made_by == code_sha256(f"benchmarks.{name}")
 
 
 def cheap_seeds(seeds: Sequence[int]) -> list[int]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from benchmarks import common
 from benchmarks._fingerprint import ROOT, code_sha256
-from benchmarks.common import RECORDS, cheap_seeds, main
+from benchmarks.common import RECORDS, cheap_seeds, is_fresh, main
 from helpers.evaluation import band, record
 
 settings.register_profile("book", deadline=None, print_blob=True)
@@ -67,8 +67,14 @@ def test_a_record_names_the_machine_and_nobody(name):
 @every_benchmark
 def test_a_record_is_fresh(name):
     """The code that made it is the code that is there."""
-    fresh = code_sha256(f"benchmarks.{name}")
-    assert record(name)["code_sha256"] == fresh, f"helpers/records/{name}.json: make records"
+    assert is_fresh(name), f"helpers/records/{name}.json: make records"
+
+
+def test_a_record_is_stale_without_a_file_or_when_the_code_has_changed(tmp_path):
+    assert not is_fresh("article_cnn", tmp_path)
+    other = {**record("article_cnn"), "code_sha256": "0" * 64}
+    (tmp_path / "article_cnn.json").write_text(json.dumps(other), encoding="utf-8")
+    assert not is_fresh("article_cnn", tmp_path)
 
 
 @every_benchmark
