@@ -28,7 +28,7 @@ def lab(height: int = 30, width: int = 40, **given) -> AugmentationLab:
     return AugmentationLab({"dots": photo(height, width)}, **given)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.tuples(st.integers(16, 24), st.integers(16, 24)),
     st.fixed_dictionaries({name: st.floats(*limits) for name, limits in LIMITS_OF.items()}),

@@ -120,7 +120,7 @@ def test_later_changes_of_the_given_runs_change_nothing():
     assert game.runs == before
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 30))
 def test_order_holds_every_run_once(seed, count):
     assert sorted(shuffled_order(seed, count)) == list(range(count))
@@ -171,7 +171,7 @@ def test_score_counts_what_was_played():
     assert score([[0]], [[]])["first"] == 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6), st.integers(2, 8))
 def test_ticks_are_round_evenly_spaced_and_just_enough(low, length, count):
     ticks = np.array(nice_ticks(low, low + length, count))

@@ -28,7 +28,7 @@ def expected(image: torch.Tensor, kernel=3, padding=0, stride=1, dilation=1) -> 
     return torch.nn.functional.conv2d(image, weight, None, stride, padding, dilation)[0, 0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.tuples(st.integers(4, 12), st.integers(4, 12)),
     st.fixed_dictionaries({name: st.integers(*ends) for name, ends in NAMES.items()}),
