@@ -12,6 +12,7 @@ import pytest
 from helpers.evaluation import record
 from helpers.widgets import LadderExplorer
 from tests.browser.cases.ladder_explorer import METRICS, NOTES, example, ladder_record, paired
+from tests.explorables import assert_refused
 
 
 def test_differences_are_taken_seed_by_seed():
@@ -131,11 +132,7 @@ def test_wrong_arguments_are_refused(given, message):
     ],
 )
 def test_wrong_traits_are_refused_and_change_nothing(trait, value, message):
-    ladder = example()
-    before = getattr(ladder, trait)
-    with pytest.raises(ValueError, match=message):
-        setattr(ladder, trait, value)
-    assert getattr(ladder, trait) == before
+    assert_refused(example(), trait, value, message)
 
 
 def test_predict_is_true_or_false():

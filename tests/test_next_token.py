@@ -18,6 +18,7 @@ from helpers.widgets._sampling import (
     token_name,
 )
 from tests.browser.cases.next_token import TOKENS, drawn, example
+from tests.explorables import assert_refused
 
 LOGITS = torch.linspace(3, -3, 5)
 
@@ -118,11 +119,7 @@ def test_wrong_distributions_are_refused(distributions, tokens, error, message):
     ],
 )
 def test_wrong_settings_are_refused_and_change_nothing(trait, value, message):
-    one = play()
-    before = getattr(one, trait)
-    with pytest.raises(ValueError, match=message):
-        setattr(one, trait, value)
-    assert getattr(one, trait) == before
+    assert_refused(play(), trait, value, message)
     if value is not None:
         with pytest.raises(ValueError, match=message):
             play(**{trait: value})

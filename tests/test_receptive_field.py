@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from helpers.widgets import ReceptiveField, static_html
 from tests.browser.cases.receptive_field import paths, shortest_input, top_units
+from tests.explorables import assert_refused
 
 STACKS = [
     [[3, 1, 1]],
@@ -87,10 +88,7 @@ def test_whole_numbers_of_numpy_become_plain_ones():
 def test_wrong_layers_are_refused_and_change_nothing(layers, error, message):
     with pytest.raises(error, match=message):
         ReceptiveField(layers)
-    field = ReceptiveField([(3, 1, 1)])
-    with pytest.raises(error, match=message):
-        field.layers = layers
-    assert field.layers == [[3, 1, 1]]
+    assert_refused(ReceptiveField([(3, 1, 1)]), "layers", layers, message, error)
 
 
 @pytest.mark.parametrize(
@@ -104,10 +102,7 @@ def test_wrong_layers_are_refused_and_change_nothing(layers, error, message):
     ],
 )
 def test_wrong_places_are_refused_and_change_nothing(trait, value, message):
-    field = ReceptiveField([(3, 1, 1)])
-    with pytest.raises(ValueError, match=message):
-        setattr(field, trait, value)
-    assert getattr(field, trait) is None
+    assert_refused(ReceptiveField([(3, 1, 1)]), trait, value, message)
 
 
 def test_unit_outside_the_top_row_is_refused():

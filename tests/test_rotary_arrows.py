@@ -11,6 +11,7 @@ import torch
 
 from helpers.widgets import RotaryArrows
 from tests.browser.cases.rotary_arrows import LAST, torch_product, torch_terms
+from tests.explorables import assert_refused
 
 QUERY = torch.randn(8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 KEY = torch.randn(8, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
@@ -92,10 +93,8 @@ def test_wrong_settings_are_refused(given, error, message):
 
 
 def test_vectors_that_were_not_given_cannot_be_chosen():
-    arrows = RotaryArrows()
-    with pytest.raises(ValueError, match=r"vectors should be one of alike, drawn; got 'given'\."):
-        arrows.vectors = "given"
-    assert arrows.vectors == "alike"
+    message = r"vectors should be one of alike, drawn; got 'given'\."
+    assert_refused(RotaryArrows(), "vectors", "given", message)
 
 
 def test_picture_shows_both_curves_and_every_pair():

@@ -26,6 +26,7 @@ from tests.browser.cases.schedule_composer import (
     mulberry32,
     torch_rates,
 )
+from tests.explorables import assert_refused
 
 IMAGES, LABELS = clothes(96, 1)
 FEW, FEW_LABELS = clothes(40, 2)
@@ -206,10 +207,7 @@ def test_more_than_a_page_can_carry_is_refused():
     ],
 )
 def test_wrong_settings_are_refused_and_change_nothing(composer, trait, value, error, message):
-    before = getattr(composer, trait)
-    with pytest.raises(error, match=message):
-        setattr(composer, trait, value)
-    assert getattr(composer, trait) == before
+    assert_refused(composer, trait, value, message, error)
     with pytest.raises(error, match=message):
         ScheduleComposer(IMAGES, LABELS, FEW, FEW_LABELS, **{trait: value})
 

@@ -35,6 +35,7 @@ from tests.browser.cases import (
     text_writer,
     tokenizer_playground,
 )
+from tests.explorables import assert_refused
 
 COMMENT = re.compile(r"^\s*/\*\*.*?\*/|(?<!\S)// [^\n]*", re.DOTALL | re.MULTILINE)
 ALT = "grey noise that becomes a picture step by step"
@@ -170,11 +171,7 @@ def test_wrong_pictures_are_refused(images, error, message):
     ],
 )
 def test_wrong_traits_are_refused_and_change_nothing(trait, value, message):
-    lab = KernelLab({"dots": photo()})
-    before = getattr(lab, trait)
-    with pytest.raises(ValueError, match=message):
-        setattr(lab, trait, value)
-    assert getattr(lab, trait) == before
+    assert_refused(KernelLab({"dots": photo()}), trait, value, message)
 
 
 @pytest.mark.parametrize("position", [(28, 0), (0, 38), (-1, 0)])
