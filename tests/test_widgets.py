@@ -12,6 +12,7 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
+from helpers.plotting import PALETTE
 from helpers.widgets import (
     AugmentationLab,
     Broadcasting,
@@ -25,7 +26,7 @@ from helpers.widgets import (
     show,
     static_html,
 )
-from helpers.widgets.base import Explorable
+from helpers.widgets.base import BLUE, ORANGE, Explorable, format_number
 from tests.browser.cases import (
     attention_lab,
     diagnosis_game,
@@ -125,6 +126,30 @@ def test_no_sentence_stands_in_the_javascript(explorable):
 def test_replaced_texts_stay_beside_the_others():
     lab = KernelLab({"dots": photo()}, strings={"input": "输入"})
     assert (lab.strings["input"], lab.strings["output"]) == ("输入", "Output")
+
+
+@pytest.mark.parametrize(
+    ("value", "spec", "text"),
+    [
+        (-2, "", "−2"),
+        (np.int64(-12), "", "−12"),
+        (-0.0, "", "0.0"),
+        (-0.001, ".2f", "0.00"),
+        (-0.001, "+.3f", "−0.001"),
+        (0.0004, "+.3f", "0.000"),
+        (1234.56, "+,.1f", "+1,234.6"),
+        (-1234.56, ",.1f", "−1,234.6"),
+        (-1e-7, "g", "−1e−07"),
+        (float("-inf"), ".2f", "−inf"),
+    ],
+)
+def test_a_number_has_a_true_minus_sign_and_zero_has_none(value, spec, text):
+    assert format_number(value, spec) == text
+
+
+def test_pictures_have_the_colours_of_the_book():
+    assert PALETTE[:2] == (BLUE, ORANGE)
+    assert f"--lm-accent: {ORANGE.lower()};" in KernelLab._css
 
 
 def test_unknown_text_is_refused():

@@ -11,13 +11,12 @@ from matplotlib.figure import Figure
 from helpers.data import shakespeare
 from helpers.widgets._attention_heads import findings
 from helpers.widgets._language_model import forward, model_traits
-from helpers.widgets.base import Explorable
+from helpers.widgets.base import ORANGE, Explorable
 
 LONGEST = 60  # characters: the maps of all heads stay readable, and quick on a phone
 PASSAGE = 2048  # characters of the validation part on which the heads are measured
 STRONGEST, LIKELIEST = 3, 5  # as in attention_lab.js
 MARKS = {" ": "␣", "\n": "↵"}
-ACCENT = "#d55e00"  # as in _common.css
 
 
 class AttentionLab(Explorable):
@@ -254,7 +253,7 @@ def _draw_map(ax: Axes, weights: np.ndarray, text: str, place: int) -> None:
     image = ax.imshow(np.ma.masked_array(weights, future), **look)
     ax.figure.colorbar(image, ax=ax, ticks=[0, 0.05, 0.25, 0.5, 1], shrink=0.7)
     ax.plot([-0.5, place + 0.5, place + 0.5, -0.5, -0.5],
-            [place - 0.5] * 2 + [place + 0.5] * 2 + [place - 0.5], color=ACCENT)  # fmt: skip
+            [place - 0.5] * 2 + [place + 0.5] * 2 + [place - 0.5], color=ORANGE)  # fmt: skip
     size = 9 if len(text) <= 30 else 5
     for ticks in (ax.set_xticks, ax.set_yticks):
         ticks(

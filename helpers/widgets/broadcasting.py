@@ -8,14 +8,14 @@ import traitlets
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from helpers.widgets.base import Explorable
+from helpers.widgets.base import ORANGE, Explorable, format_number
 
 MOST_AXES, MOST_LENGTH = 3, 4  # as in broadcasting.js: what can be drawn cell by cell
 MODES = ("combine", "sum")
 OPERATIONS = {"add": ("+", np.add), "subtract": ("−", np.subtract), "multiply": ("·", np.multiply)}
 FRAME = {"color": "#8c887f", "linewidth": 0.7}
 WIDEST = 20  # cells beside each other in the still picture
-MARK = {"color": "#d55e00", "linewidth": 2.5, "zorder": 2}
+MARK = {"color": ORANGE, "linewidth": 2.5, "zorder": 2}
 
 
 class Broadcasting(Explorable):
@@ -191,8 +191,7 @@ class Broadcasting(Explorable):
             return f"{a} and {b}: {self.strings['fate_clash']}. {self.strings['no_result']}"
         index = _inside(self.cell, result.shape)
         place = f"[{', '.join(map(str, index))}]" if index else ""
-        value = f"{result[index]}".replace("-", "−")
-        return f"{self.strings['result']}{place} = {value}"
+        return f"{self.strings['result']}{place} = {format_number(result[index])}"
 
 
 def _whole_numbers(proposal, low: int, high: int) -> list[int]:
@@ -241,5 +240,5 @@ def _draw_cells(ax, values: np.ndarray, marked: np.ndarray, left: int, top: int)
         chosen = marked.reshape(three)[part, row, column]
         x, y = left + part * (three[2] + 1) + column, top + row
         ax.add_patch(Rectangle((x, y), 1, 1, fill=False, **(MARK if chosen else FRAME)))
-        text, weight = f"{value}".replace("-", "−"), "bold" if chosen else "normal"
+        text, weight = format_number(value), "bold" if chosen else "normal"
         ax.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=9, weight=weight)

@@ -8,9 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from helpers.widgets import _diagnosis
-from helpers.widgets.base import Explorable
+from helpers.widgets.base import BLUE, ORANGE, Explorable, format_number
 
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "0.45"
 LOSSES = {"training": ("train_loss", BLUE, "-"), "validation": ("validation_loss", ORANGE, "--")}
 
 
@@ -232,7 +231,7 @@ class DiagnosisGame(Explorable):
 
     def _draw_accuracy(self, ax: Axes, run: dict) -> None:
         label = self.strings["chance"].format(level=f"{self.chance:g}")
-        ax.axhline(self.chance, color=GREY, linestyle=":", label=label)
+        ax.axhline(self.chance, color="0.45", linestyle=":", label=label)
         ax.plot(run["steps"], run["validation_accuracy"], color=ORANGE, linestyle="--")
         ax.set(ylim=(0, 1), xlabel=self.strings["step"], ylabel=self.strings["accuracy"])
         ax.tick_params(labelsize="small")
@@ -250,4 +249,4 @@ def _in_words(run: dict) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "not a number" if value is None else f"{float(f'{value:.3g}'):g}".replace("-", "−")
+    return "not a number" if value is None else format_number(float(f"{value:.3g}"), "g")

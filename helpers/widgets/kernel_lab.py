@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from helpers.widgets._pictures import checked_pictures, packed
-from helpers.widgets.base import Explorable
+from helpers.widgets.base import ORANGE, Explorable, format_number
 
 SOBEL_VERTICAL = [[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]  # answers to vertical edges
 LIMIT = 1000  # of a weight and of the bias, as in kernel_lab.js
@@ -161,7 +161,7 @@ class KernelLab(Explorable):
         )
 
     def _in_words(self) -> str:
-        result = f"{self.response()[self.row, self.column]:.3f}".replace("-", "−")
+        result = format_number(self.response()[self.row, self.column], ".3f")
         place = self.strings["position"].format(row=self.row, column=self.column, result=result)
         return f"{self.strings['result']}, {place}"
 
@@ -202,7 +202,7 @@ def _checked_position(position, response: np.ndarray) -> tuple[int, int]:
 
 def _mark(ax, row: int, column: int, size: int) -> None:
     corner = (column - 0.5, row - 0.5)
-    for width, colour in ((3, "white"), (1.5, "#d55e00")):
+    for width, colour in ((3, "white"), (1.5, ORANGE)):
         ax.add_patch(Rectangle(corner, size, size, fill=False, linewidth=width, edgecolor=colour))
     ax.set_axis_off()
 
@@ -215,5 +215,5 @@ def _write_kernel(ax, kernel: list[list[float]], title: str) -> None:
     ax.grid(visible=True, color="0.8")
     ax.tick_params(length=0)
     for (row, column), weight in np.ndenumerate(np.array(kernel)):
-        text = f"{weight:.3g}".replace("-", "−")
+        text = format_number(weight, ".3g")
         ax.text(column, row, text, ha="center", va="center", fontsize=12 if size == 3 else 8)

@@ -9,9 +9,8 @@ from typing import ClassVar
 import traitlets
 from matplotlib.figure import Figure
 
-from helpers.widgets.base import Explorable
+from helpers.widgets.base import BLUE, GREY, Explorable, format_number
 
-BLUE, GREY = "#0072B2", "#7a7f87"
 ERRORS = 2  # a difference counts from so many standard errors on; as in ladder_explorer.js
 GUESSES = ("gain", "none")
 
@@ -196,8 +195,9 @@ class LadderExplorer(Explorable):
     def alt_text(self) -> str:
         means = [statistics.fmean(row["values"][self.metric]) for row in self.rows]
         verdicts = [self.verdict(i) for i in range(1, len(self.rows))]
+        spec = self._spec()
         ends = " to ".join(
-            f"{_written(means[i], self._decimals())} (“{self.rows[i]['label']}”)" for i in (0, -1)
+            f"{format_number(means[i], spec)} (“{self.rows[i]['label']}”)" for i in (0, -1)
         )
         return (
             f"A ladder of {len(self.rows)} rungs: {self.metrics[self.metric]} goes from {ends}. "
@@ -213,16 +213,18 @@ class LadderExplorer(Explorable):
         label = self.rows[self.rung]["label"]
         words = self.strings["difference"].format(
             other=self.rows[self.other(self.rung)]["label"],
-            mean=_written(mean, self._decimals(), plus=True),
-            error=_written(error, self._decimals()),
+            mean=format_number(mean, f"+{self._spec()}"),
+            error=format_number(error, self._spec()),
             count=len(self.rows[0]["values"][self.metric]),
         )
         return (
             f"“{label}”: {words} {self.strings[f'verdict_{self.verdict(self.rung, self.against)}']}"
         )
 
-    def _decimals(self) -> int:
-        return decimals(max(abs(x) for row in self.rows for x in row["values"][self.metric]))
+    def _spec(self) -> str:
+        """How numbers of the metric are written."""
+        largest = max(abs(x) for row in self.rows for x in row["values"][self.metric])
+        return f",.{decimals(largest)}f"
 
     def _largest_gain(self) -> int:
         sign = -1 if self.better == "lower" else 1
@@ -237,12 +239,6 @@ def decimals(largest: float) -> int:
 def _difference(here: list[float], there: list[float]) -> tuple[float, float]:
     both = [a - b for a, b in zip(here, there, strict=True)]
     return statistics.fmean(both), statistics.stdev(both) / math.sqrt(len(both))
-
-
-def _written(value: float, digits: int, plus: bool = False) -> str:
-    text = f"{abs(value):,.{digits}f}"
-    zero = not text.strip("0.,")
-    return ("" if zero else "−" if value < 0 else "+" if plus else "") + text
 
 
 def _checked_rows(record) -> list[dict]:

@@ -18,11 +18,10 @@ from helpers.widgets._sampling import (
     next_token_probabilities,
     token_name,
 )
-from helpers.widgets.base import Explorable
+from helpers.widgets.base import BLUE, ORANGE, Explorable
 
 ROWS, DRAWS, MOST_DRAWN = 16, 100, 1000  # as in next_token.js
 MOST_TOKENS, MOST_PROMPTS = 300, 10
-BLUE, ORANGE = "#0072B2", "#d55e00"
 
 
 class NextToken(Explorable):

@@ -21,12 +21,12 @@ from helpers.widgets._surfaces import (
     path,
     surface_value,
 )
-from helpers.widgets.base import Explorable
+from helpers.widgets.base import GREY, ORANGE, Explorable
 
 ENDS = {"lr": (0.001, 1), "momentum": (0, 0.99)}
 LOOKS = {  # colour, dashes and mark of each rule, as in optimizer_race.css
-    "sgd": ("#7a7f87", "-", "o"),
-    "momentum": ("#d55e00", (0, (5, 2)), "s"),
+    "sgd": (GREY, "-", "o"),
+    "momentum": (ORANGE, (0, (5, 2)), "s"),
     "nesterov": ("#a07800", (0, (2, 2)), "^"),
     "rmsprop": ("#009070", (0, (1, 1.5)), "D"),
     "adam": ("#2080c8", (0, (5, 1.5, 1, 1.5)), "v"),

@@ -9,13 +9,12 @@ import traitlets
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from helpers.widgets.base import Explorable
+from helpers.widgets.base import BLUE, ORANGE, Explorable
 
 LIMITS = {"kernel": 7, "stride": 3, "dilation": 4}  # each from 1 on, as in receptive_field.js
 MOST_LAYERS = 5
 LISTED = 12  # positions named in a sentence
 TOP_ROWS = ((5, 24), (3, 48))  # units in the top row, while the input has at most so many positions
-BLUE, ORANGE = "#0072B2", "#D55E00"
 
 
 class ReceptiveField(Explorable):

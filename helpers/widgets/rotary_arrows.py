@@ -8,12 +8,11 @@ import numpy as np
 import traitlets
 from matplotlib.figure import Figure
 
-from helpers.widgets.base import Explorable
+from helpers.widgets.base import BLUE, GREY, ORANGE, Explorable, format_number
 
 # All as in rotary_arrows.js.
 LAST = 127  # positions go from 0 to LAST
 PAIRS, BASES, MOST_PAIRS = (4, 6, 8), (100, 10_000, 100_000), 16
-BLUE, ORANGE, GREY = "#0072B2", "#d55e00", "#7a7f87"
 # Query and key of eight pairs, drawn once from a normal distribution; the eight first coordinates
 # of the pairs stand before the eight second ones.
 DRAWN = {
@@ -168,7 +167,7 @@ class RotaryArrows(Explorable):
             ax.axis("off")
         shares = self.shares(self.query_position - self.key_position)
         for i, ax in enumerate(circles[:count]):
-            title = f"{self.strings['pair'].format(pair=i)}: {_minus(f'{shares[i]:.2f}')}"
+            title = f"{self.strings['pair'].format(pair=i)}: {format_number(shares[i], '.2f')}"
             _draw_circle(ax, [vector[:, i] / longest for vector in turned], title)
         names = [self.strings[name] for name in ("query", "key")]
         top.legend(circles[0].lines[:4:2], names, loc="upper left", ncols=2, fontsize="small")
@@ -191,7 +190,8 @@ class RotaryArrows(Explorable):
         axes[1].plot(positions, [self.added_product(m, n) for m, n in places], "k--")
         axes[1].axvline(self.query_position, color="0.5", linewidth=0.8)
         axes[1].set(xlabel=t["axis_shift"], xlim=(0, LAST))
-        axes[1].set_title(t["shift"].format(distance=_minus(distance)), fontsize="small", wrap=True)
+        shift = t["shift"].format(distance=format_number(distance))
+        axes[1].set_title(shift, fontsize="small", wrap=True)
 
     def alt_text(self) -> str:
         m, n = self.query_position, self.key_position
@@ -199,8 +199,8 @@ class RotaryArrows(Explorable):
         key = "summary" if len(added) > 1 else "summary_one"
         values = {"turned": self.product(m - n), "low": min(added), "high": max(added)}
         values["added"] = self.added_product(m, n)
-        texts = {name: _minus(f"{value + 0.0:.2f}") for name, value in values.items()}
-        words = self.strings[key].format(distance=_minus(m - n), count=len(added), **texts)
+        texts = {name: format_number(value, ".2f") for name, value in values.items()}
+        words = self.strings[key].format(distance=format_number(m - n), count=len(added), **texts)
         return (
             f"Arrows of query and key in {len(self.chosen()[0]) // 2} circles, one for each pair "
             f"of coordinates, and two curves of their product. {words}"
@@ -234,13 +234,6 @@ def _draw_circle(ax, arrows: Sequence[np.ndarray], title: str) -> None:
     ax.set(aspect="equal", xlim=(-1.1, 1.1), ylim=(-1.1, 1.1))
     ax.set_title(title, fontsize="small")
     ax.axis("off")
-
-
-def _minus(number) -> str:
-    """With a true minus sign, and no −0.00."""
-    text = str(number)
-    negative = text.startswith("-") and float(text) != 0
-    return "−" + text[1:] if negative else text.removeprefix("-")
 
 
 def _listed(values: Sequence) -> str:

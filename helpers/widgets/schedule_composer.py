@@ -18,7 +18,7 @@ from helpers.widgets._schedule_run import (
     outcome,
     rates,
 )
-from helpers.widgets.base import Explorable
+from helpers.widgets.base import BLUE, GREY, ORANGE, Explorable
 
 # All as in schedule_composer.js.
 WINDOW = 20  # steps in a mean
@@ -27,7 +27,7 @@ HARDLY_BETTER = 2.25  # near ln 10, the loss of equal probabilities
 PEAKS, MOST_WARMUP, SEEDS, MOST_KEPT = (0.01, 4), 0.5, 10, 5
 SETTINGS = ("shape", "peak", "warmup", "seed")
 MOST_PICTURES = 3000  # 147 kB, which every reader of the page loads
-BLUE, COLOURS = "#0072B2", ("#7a7f87", "#d55e00", "#009070", "#a07800", "#b055b0")
+COLOURS = (GREY, ORANGE, "#009070", "#a07800", "#b055b0")
 DASHES = tuple((0, dash) for dash in [(9, 3), (4, 3), (2, 2), (9, 3, 2, 3), (9, 3, 2, 3, 2, 3)])
 
 

@@ -10,11 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from helpers.widgets.base import Explorable
+from helpers.widgets.base import ORANGE, Explorable, format_number
 
 SIDES = (4, 12)  # cells of the image: more would be too small to point at on a phone
 LIMITS = {"kernel": (1, 5), "padding": (0, 3), "stride": (1, 3), "dilation": (1, 3)}
-ACCENT = "#d55e00"  # as in _common.css
 
 
 class SlidingWindow(Explorable):
@@ -162,7 +161,7 @@ class SlidingWindow(Explorable):
             rows, columns = map(self._touched, self._place())
             _outline(ax, rows[0], columns[0], rows[-1] - rows[0] + 1)
             for row, column in itertools.product(rows, columns):
-                _mark(ax, row, column, "o", ACCENT)
+                _mark(ax, row, column, "o", ORANGE)
 
     def _draw_output(self, ax: Axes) -> None:
         output = self.averages()
@@ -223,7 +222,7 @@ def _whole(name: str, value, low: int, high: int) -> int:
 
 
 def _listed(numbers) -> str:
-    return ", ".join(str(number).replace("-", "−") for number in numbers)
+    return ", ".join(map(format_number, numbers))
 
 
 def _draw_grey(ax: Axes, values: np.ndarray, room: tuple[int, int], corner: int = 0) -> None:
@@ -239,7 +238,7 @@ def _draw_grey(ax: Axes, values: np.ndarray, room: tuple[int, int], corner: int 
 
 def _outline(ax: Axes, row: int, column: int, size: int) -> None:
     corner = (column - 0.5, row - 0.5)
-    for width, colour in ((4, "white"), (2, ACCENT)):
+    for width, colour in ((4, "white"), (2, ORANGE)):
         ax.add_patch(Rectangle(corner, size, size, fill=False, linewidth=width, edgecolor=colour))
 
 

@@ -19,12 +19,11 @@ from helpers.widgets._sampling import (
     next_token_probabilities,
     token_name,
 )
-from helpers.widgets.base import Explorable
+from helpers.widgets.base import BLUE, ORANGE, Explorable
 
 MOST, BEST, SEEDS, DEEP = 2000, 5, 10, 8  # as in text_writer.js
 AT_START = 100  # characters
 WIDTH = 72  # of the still picture, in characters
-BLUE, ORANGE = "#0072B2", "#d55e00"
 
 
 class TextWriter(Explorable):
