@@ -43,7 +43,7 @@ def lab(text="To be, or not to be", **given) -> AttentionLab:
         ({"head": 4}, "head should be a whole number from 0 to 3; got 4"),
         ({"head": 1.0}, r"head should be .* got 1\.0"),
         ({"head": True}, "head should be .* got True"),
-        ({"place": 60}, "place should be a whole number from 0 to 59; got 60"),
+        ({"place": 60}, "place should be a whole number from 0 to 59, or None; got 60"),
         ({"place": "3"}, "place should be .* got '3'"),
         ({"passage": "short"}, "passage should be a text of at least the context's 70 .*'short'"),
         ({"passage": 3}, "passage should be a text"),

@@ -172,11 +172,11 @@ def test_numbers_outside_their_range_are_refused_and_change_nothing(name):
 @pytest.mark.parametrize(
     ("trait", "value", "message"),
     [
-        ("flip", 1, "flip should be one of False, True; got 1"),
-        ("flip", None, "flip should be one of False, True; got None"),
-        ("fill", "white", "fill should be one of black, reflected; got 'white'"),
+        ("flip", 1, "flip should be True or False; got 1"),
+        ("flip", None, "flip should be True or False; got None"),
+        ("fill", "white", "fill should be one of 'black', 'reflected'; got 'white'"),
         ("fill", None, "got None"),
-        ("image_name", "dog", "image_name should be one of dots; got 'dog'"),
+        ("image_name", "dog", "image_name should be one of 'dots'; got 'dog'"),
         ("seed", -1, "seed should be a whole number from 0 to 999999; got -1"),
         ("seed", 10**6, "got 1000000"),
         ("seed", 1.0, r"got 1\.0"),

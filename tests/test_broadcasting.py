@@ -97,8 +97,8 @@ def test_a_shape_of_torch_or_numpy_is_taken():
 @pytest.mark.parametrize(
     ("trait", "value", "message"),
     [
-        ("mode", "mean", "mode should be one of combine, sum; got 'mean'"),
-        ("operation", "+", r"operation should be one of add, subtract, multiply; got '\+'"),
+        ("mode", "mean", "mode should be one of 'combine', 'sum'; got 'mean'"),
+        ("operation", "+", r"operation should be one of 'add', 'subtract', 'multiply'; got '\+'"),
         ("axes", [3], r"axes should be a tuple of at most 3 whole numbers from 0 to 2; got \[3\]"),
         ("axes", [-1], r"from 0 to 2; got \[-1\]"),
         ("axes", [1, 1], r"axes should name each axis once; got \[1, 1\]"),

@@ -80,7 +80,7 @@ def test_wrong_runs_are_refused_in_one_sentence(runs, error, message):
         ("seed", None, "got None"),
         ("place", 6, "place should be a whole number from 0 to 5; got 6"),
         ("place", True, "got True"),
-        ("choice", 5, "choice should be a whole number from 0 to 4; got 5"),
+        ("choice", 5, "choice should be a whole number from 0 to 4, or None; got 5"),
         ("chance", 1.5, "chance should be a number from 0 to 1; got 1.5"),
         ("chance", NAN, "got nan"),
         ("healthy", None, "healthy should be a text; got None"),

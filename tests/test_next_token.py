@@ -101,6 +101,7 @@ def test_wrong_distributions_are_refused(distributions, tokens, error, message):
 @pytest.mark.parametrize(
     ("trait", "value", "message"),
     [
+        ("prompt", ["so"], r"prompt should be one of .*; got \['so'\]"),
         ("prompt", "no", "prompt should be one of 'so', 'or so'; got 'no'"),
         ("temperature", -0.1, r"temperature should be a number from 0 to 2; got -0\.1"),
         ("temperature", math.nan, "got nan"),
@@ -114,7 +115,7 @@ def test_wrong_distributions_are_refused(distributions, tokens, error, message):
         ("top_p", 1.1, r"got 1\.1"),
         ("drawn", 50, r"drawn should be 0, 100 … 1000; got 50"),
         ("drawn", 1100, "got 1100"),
-        ("seed", -1, "seed should be a whole number from 0 on; got -1"),
+        ("seed", -1, "seed should be a whole number from 0 to 2147483647; got -1"),
         ("seed", 0.5, r"got 0\.5"),
     ],
 )

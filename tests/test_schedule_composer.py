@@ -196,7 +196,7 @@ def test_more_than_a_page_can_carry_is_refused():
         ("warmup", 0.55, ValueError, r"warmup should be a number from 0 to 0\.5; got 0\.55\."),
         ("warmup", -0.05, ValueError, r"got -0\.05\."),
         ("warmup", 0.12, ValueError, r"warmup should be a multiple of 0\.05; got 0\.12\."),
-        ("shape", "sine", ValueError, r"one of constant, linear, .*one_cycle; got 'sine'\."),
+        ("shape", "sine", ValueError, r"one of 'constant', .*'one_cycle'; got 'sine'\."),
         ("shape", None, ValueError, r"got None\."),
         ("seed", 10, ValueError, r"seed should be a whole number from 0 to 9; got 10\."),
         ("seed", 1.0, ValueError, r"got 1\.0\."),

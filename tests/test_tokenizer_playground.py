@@ -91,7 +91,7 @@ def test_wrong_tokenizers_are_refused(tokenizers, error, message):
         ("text", None, "text should be a string; got NoneType"),
         ("text", b"slow", "text should be a string; got bytes"),
         ("text", "a\ud83d", r"half of a surrogate pair, U\+D83D at place 1\."),
-        ("tokenizer", "Dutch", "tokenizer should be one of English; got 'Dutch'"),
+        ("tokenizer", "Dutch", "tokenizer should be one of 'English'; got 'Dutch'"),
         ("tokenizer", None, "got None"),
         ("vocab_size", 255, "vocab_size should be a whole number from 256 to 262; got 255"),
         ("vocab_size", 263, "got 263"),

@@ -182,17 +182,19 @@ def test_wrong_pictures_are_refused(images, error, message):
     ("trait", "value", "message"),
     [
         ("kernel", torch.ones(4, 4), r"kernel should be 3×3 or 5×5 finite .*shape \(4, 4\)"),
-        ("kernel", [[1, 2], [3]], "got list"),
+        ("kernel", [[1, 2], [3]], r"got \[\[1, 2\], \[3\]\]"),
         ("kernel", [[1, 2, 3]] * 2 + [[1, 2, float("nan")]], "got nan"),
         ("kernel", np.full((5, 5), -1001), r"between −1000 and 1000; got -1001\.0"),
-        ("kernel", "sobel", "got str"),
+        ("kernel", "sobel", "got 'sobel'"),
+        ("kernel", torch.ones(3, 3, requires_grad=True), "got a tensor that needs a gradient"),
         ("bias", float("inf"), "bias should be one finite number .*got inf"),
         ("bias", [1.0], r"got shape \(1,\)"),
         ("row", -1, "row should be a whole number from 0 on; got -1"),
         ("row", None, "row should be a whole number from 0 on; got None"),
+        ("row", True, "got True"),
         ("column", 1.5, "column should be .*got 1.5"),
-        ("mode", "auto", "mode should be one of clip, signed; got 'auto'"),
-        ("image_name", "dog", "image_name should be one of dots; got 'dog'"),
+        ("mode", "auto", "mode should be one of 'clip', 'signed'; got 'auto'"),
+        ("image_name", "dog", "image_name should be one of 'dots'; got 'dog'"),
     ],
 )
 def test_wrong_traits_are_refused_and_change_nothing(trait, value, message):

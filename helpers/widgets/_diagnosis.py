@@ -5,9 +5,10 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from numbers import Integral, Real
 
 import numpy as np
+
+from helpers.widgets._checks import numbers_in
 
 SERIES = ("steps", "train_loss", "validation_loss", "validation_accuracy")
 KEYS = {"cause", "explanation", "instruments", *SERIES}
@@ -82,10 +83,7 @@ def _texts(name: str, given) -> dict[str, str]:
 
 def _numbers(name: str, values) -> np.ndarray:
     """float64 (length,)"""
-    try:
-        numbers = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError, RuntimeError):  # ragged, words, a tensor that needs a gradient
-        raise ValueError(f"{name} should be a list of numbers; got {values!r}.") from None
+    numbers = numbers_in(name, values, "a list of numbers")
     if numbers.ndim != 1 or len(numbers) < 2:
         raise ValueError(
             f"{name} should be a list of at least 2 numbers; got shape {numbers.shape}."
@@ -111,18 +109,6 @@ def _checked_series(name: str, series: dict[str, np.ndarray]) -> dict[str, list]
 def _sendable(value: float) -> float | None:
     """Six digits: enough for a curve, and a third of the bytes. JSON has neither inf nor nan."""
     return float(f"{value:.6g}") if math.isfinite(value) else None
-
-
-def is_whole(value, low: int, high: int) -> bool:
-    """Whether value is a whole number in low…high (True and 2.0 are none)."""
-    return isinstance(value, Integral) and not isinstance(value, bool) and low <= value <= high
-
-
-def checked_share(name: str, value) -> float:
-    """A number from 0 to 1."""
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value <= 1:
-        raise ValueError(f"{name} should be a number from 0 to 1; got {value!r}.")
-    return float(value)
 
 
 def _mixed(state: int) -> int:

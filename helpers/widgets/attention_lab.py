@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from helpers.data import shakespeare
 from helpers.widgets._attention_heads import findings
+from helpers.widgets._checks import checked_whole
 from helpers.widgets._language_model import forward, model_traits
 from helpers.widgets.base import ORANGE, Explorable
 
@@ -126,12 +127,11 @@ class AttentionLab(Explorable):
     @traitlets.validate("layer", "head")
     def _check_head(self, proposal):
         name = proposal["trait"].name
-        return _whole(name, proposal["value"], self._settings[f"n_{name}s"] - 1)
+        return checked_whole(name, proposal["value"], 0, self._settings[f"n_{name}s"] - 1)
 
     @traitlets.validate("place")
     def _check_place(self, proposal):
-        value = proposal["value"]
-        return None if value is None else _whole("place", value, LONGEST - 1)
+        return checked_whole("place", proposal["value"], 0, LONGEST - 1, or_none=True)
 
     def attention(self) -> np.ndarray:
         """Weights (n_layers, n_heads, time, time) of the text; row: looks, column: looked at."""
@@ -217,13 +217,6 @@ def _checked_text(value, characters: str) -> str:
     if not any(sign in characters for sign in value):
         raise ValueError(f"text should have a character that the model knows; got {value!r}.")
     return value
-
-
-def _whole(name: str, value, last: int) -> int:
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or not 0 <= value <= last:
-        raise ValueError(f"{name} should be a whole number from 0 to {last}; got {value!r}.")
-    return int(value)
 
 
 def _shares(logits: np.ndarray) -> np.ndarray:

@@ -3,12 +3,13 @@
 import math
 import statistics
 from collections.abc import Mapping
-from numbers import Integral, Real
+from numbers import Real
 from typing import ClassVar
 
 import traitlets
 from matplotlib.figure import Figure
 
+from helpers.widgets._checks import checked_bool, checked_choice, checked_whole
 from helpers.widgets.base import BLUE, GREY, Explorable, format_number
 
 ERRORS = 2  # a difference counts from so many standard errors on; as in ladder_explorer.js
@@ -103,8 +104,7 @@ class LadderExplorer(Explorable):
         metrics = _checked_metrics(rows, metrics)
         metric = _checked_metric(metrics, metric)
         better = better or ("higher" if metric.endswith("accuracy") else "lower")
-        if better not in ("lower", "higher"):
-            raise ValueError(f"better should be 'lower' or 'higher'; got {better!r}.")
+        better = checked_choice("better", better, ("lower", "higher"))
         for row in rows:
             row["values"] = {name: row["values"][name] for name in metrics}
         super().__init__(
@@ -126,25 +126,17 @@ class LadderExplorer(Explorable):
 
     @traitlets.validate("rung")
     def _check_rung(self, proposal):
-        value, last = proposal["value"], len(self.rows) - 1
-        whole = isinstance(value, Integral) and not isinstance(value, bool)
-        if not whole or not 0 <= value <= last:
-            raise ValueError(f"rung should be a whole number from 0 to {last}; got {value!r}.")
-        return int(value)
+        return checked_whole("rung", proposal["value"], 0, len(self.rows) - 1)
 
     @traitlets.validate("shown", "against")
     def _check_choice(self, proposal):
-        name, value = proposal["trait"].name, proposal["value"]
-        allowed = list(self.metrics) if name == "shown" else ["before", "first"]
-        if value not in allowed:
-            raise ValueError(f"{name} should be one of {', '.join(allowed)}; got {value!r}.")
-        return value
+        name = proposal["trait"].name
+        allowed = self.metrics if name == "shown" else ("before", "first")
+        return checked_choice(name, proposal["value"], allowed)
 
     @traitlets.validate("predict")
     def _check_predict(self, proposal):
-        if not isinstance(proposal["value"], bool):
-            raise TypeError(f"predict should be True or False; got {proposal['value']!r}.")
-        return proposal["value"]
+        return checked_bool("predict", proposal["value"])
 
     @traitlets.validate("guesses")
     def _check_guesses(self, proposal):
@@ -254,6 +246,8 @@ def _checked_rows(record) -> list[dict]:
     if len(record["rows"]) < 2:
         raise ValueError(f"record should have at least two rows; got {len(record['rows'])}.")
     for label, row in record["rows"].items():
+        if not isinstance(row, Mapping):
+            raise TypeError(f"Row {label!r} should be a dictionary of metrics; got {row!r:.80}.")
         for name, numbers in row.items():
             _check_numbers(label, name, numbers, len(seeds))
     return [
@@ -296,9 +290,7 @@ def _checked_metrics(rows: list[dict], metrics) -> dict[str, str]:
 def _checked_metric(metrics: dict[str, str], metric: str | None) -> str:
     if metric is None:
         return next((name for name in metrics if name.endswith("loss")), next(iter(metrics)))
-    if metric not in metrics:
-        raise ValueError(f"metric should be one of {', '.join(metrics)}; got {metric!r}.")
-    return metric
+    return checked_choice("metric", metric, metrics)
 
 
 def _checked_notes(rows: list[dict], notes) -> dict[str, str]:

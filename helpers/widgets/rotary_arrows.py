@@ -1,13 +1,13 @@
 """Rotary positions: pairs of coordinates as arrows that turn, and the product that follows."""
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
 import traitlets
 from matplotlib.figure import Figure
 
+from helpers.widgets._checks import checked_choice, checked_whole, numbers_in
 from helpers.widgets.base import BLUE, GREY, ORANGE, Explorable, format_number
 
 # All as in rotary_arrows.js.
@@ -113,15 +113,13 @@ class RotaryArrows(Explorable):
     def _check_whole(self, proposal):
         name = proposal["trait"].name
         last = MOST_PAIRS - 1 if name == "pair" else LAST
-        return _checked_whole(name, proposal["value"], last)
+        return checked_whole(name, proposal["value"], 0, last)
 
     @traitlets.validate("base", "pairs", "vectors")
     def _check_choice(self, proposal):
-        name, value = proposal["trait"].name, proposal["value"]
-        allowed = {"base": BASES, "pairs": PAIRS, "vectors": tuple(self.choices)}[name]
-        if isinstance(value, bool) or value not in allowed:
-            raise ValueError(f"{name} should be one of {_listed(allowed)}; got {value!r}.")
-        return value
+        name = proposal["trait"].name
+        allowed = {"base": BASES, "pairs": PAIRS, "vectors": self.choices}[name]
+        return checked_choice(name, proposal["value"], allowed)
 
     def chosen(self) -> tuple[np.ndarray, np.ndarray]:
         """The query and the key at position 0, `(head_dim,)` each."""
@@ -236,30 +234,16 @@ def _draw_circle(ax, arrows: Sequence[np.ndarray], title: str) -> None:
     ax.axis("off")
 
 
-def _listed(values: Sequence) -> str:
-    return ", ".join(f"{v:,}" if isinstance(v, int) else v for v in values)
-
-
-def _checked_whole(name: str, value, last: int) -> int:
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
-    if not whole or not 0 <= value <= last:
-        raise ValueError(f"{name} should be a whole number from 0 to {last}; got {value!r}.")
-    return int(value)
-
-
 def _checked_vectors(query, key) -> dict[str, list[float]]:
     """Query and key as lists of equal, even length."""
     if query is None or key is None:
         raise TypeError("query and key should be given together; one of them is missing.")
-    both = {}
+    both, expected = {}, f"an even number of finite numbers, 4 to {2 * MOST_PAIRS}"
     for name, vector in (("query", query), ("key", key)):
-        numbers = np.asarray(vector, dtype=float)
+        numbers = numbers_in(name, vector, expected)
         fits = numbers.ndim == 1 and len(numbers) % 2 == 0 and 4 <= len(numbers) <= 2 * MOST_PAIRS
         if not fits or not np.isfinite(numbers).all():
-            raise ValueError(
-                f"{name} should be an even number of finite numbers, 4 to {2 * MOST_PAIRS}; "
-                f"got shape {numbers.shape}."
-            )
+            raise ValueError(f"{name} should be {expected}; got shape {numbers.shape}.")
         both[name] = numbers.tolist()
     if len(both["query"]) != len(both["key"]):
         raise ValueError(

@@ -1,7 +1,6 @@
 """The reader composes a learning-rate schedule; a real run under it happens on the page."""
 
 import math
-from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
@@ -9,6 +8,7 @@ import torch
 import traitlets
 from matplotlib.figure import Figure
 
+from helpers.widgets._checks import checked_choice, checked_number, checked_whole
 from helpers.widgets._schedule_run import (
     BATCH,
     CLASSES,
@@ -217,21 +217,15 @@ def _draw(top, bottom, outcome: dict, **style) -> None:
 def _checked_setting(name: str, value):
     """One setting as a plain str, float or int."""
     if name == "shape":
-        if value not in SHAPES:
-            raise ValueError(f"shape should be one of {', '.join(SHAPES)}; got {value!r}.")
-        return value
+        return checked_choice(name, value, SHAPES)
     if name == "seed":
-        whole = isinstance(value, Integral) and not isinstance(value, bool)
-        if not whole or not 0 <= value < SEEDS:
-            raise ValueError(f"seed should be a whole number from 0 to {SEEDS - 1}; got {value!r}.")
-        return int(value)
-    low, high = PEAKS if name == "peak" else (0, MOST_WARMUP)
-    number = isinstance(value, Real) and not isinstance(value, bool)
-    if not number or not low <= value <= high:  # false for NaN
-        raise ValueError(f"{name} should be a number from {low} to {high}; got {value!r}.")
-    if name == "warmup" and abs(20 * value - round(20 * value)) > 1e-9:
+        return checked_whole(name, value, 0, SEEDS - 1)
+    if name == "peak":
+        return checked_number(name, value, *PEAKS)
+    share = checked_number(name, value, 0, MOST_WARMUP)
+    if abs(20 * share - round(20 * share)) > 1e-9:
         raise ValueError(f"warmup should be a multiple of 0.05; got {value!r}.")
-    return float(value) if name == "peak" else round(20 * value) / 20
+    return round(20 * share) / 20
 
 
 def _checked_kept(kept) -> list[dict]:

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from helpers.widgets._checks import checked_whole
 from helpers.widgets.base import ORANGE, Explorable, format_number
 
 SIDES = (4, 12)  # cells of the image: more would be too small to point at on a phone
@@ -90,18 +91,18 @@ class SlidingWindow(Explorable):
         super().__init__(strings=strings, pixels=self._image.tobytes(), **settings)
         self.height, self.width = self._image.shape
         rows, columns = (max(side, 1) for side in self.averages().shape)
-        self.row = _whole("row", row, 0, rows - 1)
-        self.column = _whole("column", column, 0, columns - 1)
+        self.row = checked_whole("row", row, 0, rows - 1)
+        self.column = checked_whole("column", column, 0, columns - 1)
 
     @traitlets.validate(*LIMITS)
     def _check_setting(self, proposal):
-        return _whole(name := proposal["trait"].name, proposal["value"], *LIMITS[name])
+        return checked_whole(name := proposal["trait"].name, proposal["value"], *LIMITS[name])
 
     @traitlets.validate("row", "column")
     def _check_place(self, proposal):
         name = proposal["trait"].name
         side = self._image.shape[name == "column"] + 2 * LIMITS["padding"][1]  # the largest output
-        return _whole(name, proposal["value"], 0, side - 1)
+        return checked_whole(name, proposal["value"], 0, side - 1)
 
     def averages(self) -> np.ndarray:
         """The output, 0…1: float64 (rows, columns), with 0 rows and columns where nothing fits."""
@@ -212,13 +213,6 @@ def _checked_image(image) -> np.ndarray:
         expected = f"uint8 of shape (height, width), each {SIDES[0]} to {SIDES[1]} cells"
         raise ValueError(f"image should be {expected}; got {array.dtype} of shape {array.shape}.")
     return array.copy()
-
-
-def _whole(name: str, value, low: int, high: int) -> int:
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or not low <= value <= high:
-        raise ValueError(f"{name} should be a whole number from {low} to {high}; got {value!r}.")
-    return int(value)
 
 
 def _listed(numbers) -> str:

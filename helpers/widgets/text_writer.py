@@ -1,7 +1,6 @@
 """A trained language model that runs on the page and writes text, letter by letter."""
 
 import textwrap
-from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
@@ -10,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from helpers.widgets._checks import checked_whole
 from helpers.widgets._language_model import forward, model_traits
 from helpers.widgets._random import uniforms
 from helpers.widgets._sampling import (
@@ -147,12 +147,8 @@ class TextWriter(Explorable):
 
     @traitlets.validate("place", "seed")
     def _check_number(self, proposal):
-        name, value = proposal["trait"].name, proposal["value"]
-        high = SEEDS - 1 if name == "seed" else MOST
-        whole = isinstance(value, Integral) and not isinstance(value, bool)
-        if not whole or not 0 <= value <= high:
-            raise ValueError(f"{name} should be a whole number from 0 to {high}; got {value!r}.")
-        return int(value)
+        name = proposal["trait"].name
+        return checked_whole(name, proposal["value"], 0, SEEDS - 1 if name == "seed" else MOST)
 
     def write(self, count: int) -> str:
         """The next `count` characters after the written ones, as the page writes them."""
