@@ -7,6 +7,15 @@ import numpy as np
 
 from helpers.widgets._checks import checked_number, checked_whole
 
+# Texts of an explorable with the sliders of `_sampling_sliders.js`.
+SLIDER_STRINGS = {
+    "temperature": "Temperature",
+    "top_k": "Top-k",
+    "top_p": "Top-p",
+    "all": "all {count}",
+    "percent": "{percent} %",
+    "cut": "cut",
+}
 MOST_TEMPERATURE, LEAST_TOP_P = 2, 0.05  # of the sliders
 TOKEN_MARKS = str.maketrans({" ": "␣", "\n": "↵", "\t": "⇥"})
 

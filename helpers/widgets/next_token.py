@@ -11,6 +11,7 @@ from torch import Tensor
 from helpers.widgets._checks import checked_choice, checked_whole, is_whole
 from helpers.widgets._random import uniforms
 from helpers.widgets._sampling import (
+    SLIDER_STRINGS,
     checked_setting,
     descending,
     draw_tokens,
@@ -52,13 +53,10 @@ class NextToken(Explorable):
     """
 
     module_name = "next_token"
-    shared = ("_common", "_random", "_sampling")
+    shared = ("_common", "_random", "_sampling", "_sampling_sliders")
     STRINGS: ClassVar = {
+        **SLIDER_STRINGS,
         "prompt": "Text so far",
-        "temperature": "Temperature",
-        "top_k": "Top-k",
-        "top_p": "Top-p",
-        "all": "all {count}",
         "draw": "Draw 100 tokens",
         "forget": "Forget the draws",
         "kept": "Tokens kept",
@@ -71,13 +69,11 @@ class NextToken(Explorable):
         "draws": "Draws",
         "draws_value": "{different} different",
         "draws_before": "in {count} draws",
-        "percent": "{percent} %",
         "head_token": "Token",
         "head_bars": "Probability",
         "head_before": "Model %",
         "head_after": "Now %",
         "head_drawn": "Drawn",
-        "cut": "cut",
         "rest": "{count} others",
         "legend_after": "to draw from",
         "legend_cut": "cut away",

@@ -13,6 +13,7 @@ from helpers.widgets._checks import checked_whole
 from helpers.widgets._language_model import forward, model_traits
 from helpers.widgets._random import uniforms
 from helpers.widgets._sampling import (
+    SLIDER_STRINGS,
     checked_setting,
     descending,
     draw_tokens,
@@ -55,15 +56,12 @@ class TextWriter(Explorable):
     """
 
     module_name = "text_writer"
-    shared = ("_common", "_random", "_sampling", "_language_model")
+    shared = ("_common", "_random", "_sampling", "_sampling_sliders", "_language_model")
     STRINGS: ClassVar = {
+        **SLIDER_STRINGS,
         "prompt": "The text begins with",
         "unknown": "Left out, since the model knows {count} other characters only: {characters}",
         "empty": "The model needs at least one character to begin with.",
-        "temperature": "Temperature",
-        "top_k": "Top-k",
-        "top_p": "Top-p",
-        "all": "all {count}",
         "seed": "Random numbers",
         "next": "Next character",
         "write": "Write {count}",
@@ -84,8 +82,6 @@ class TextWriter(Explorable):
         "at_unread": "Character {number} of {count} is {character}.",
         "at_character": "Character {number} of {count} is {character}: the model gave it "
         "{percent} %, a surprise of {bits} bits, rank {rank} of {all}.",
-        "percent": "{percent} %",
-        "cut": "cut",
         "candidate": "{character}: to draw {now}, model {own} %",
         "legend_now": "to draw from",
         "legend_own": "the model's own, before temperature and cuts",
