@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from helpers.widgets._checks import numbers_in
+from helpers.widgets._random import uniforms
 
 SERIES = ("steps", "train_loss", "validation_loss", "validation_accuracy")
 KEYS = {"cause", "explanation", "instruments", *SERIES}
@@ -111,13 +112,6 @@ def _sendable(value: float) -> float | None:
     return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
-def _mixed(state: int) -> int:
-    """32 bits that look random, from a state of 32 bits (Mulberry32, Tommy Ettinger, 2017)."""
-    bits = (state ^ state >> 15) * (state | 1) % WORD
-    bits ^= (bits + (bits ^ bits >> 7) * (bits | 61)) % WORD
-    return bits ^ bits >> 14
-
-
 def shuffled_order(seed: int, count: int) -> list[int]:
     """The numbers 0…count − 1 in the order that a seed in 0…2³² − 1 gives (Fisher and Yates).
 
@@ -125,9 +119,8 @@ def shuffled_order(seed: int, count: int) -> list[int]:
     [0, 1, 2, 3]
     """
     order = list(range(count))
-    for last in range(count - 1, 0, -1):
-        seed = (seed + 0x6D2B79F5) % WORD
-        chosen = _mixed(seed) * (last + 1) // WORD
+    for last, number in zip(range(count - 1, 0, -1), uniforms(seed, count - 1), strict=True):
+        chosen = int(number * (last + 1))
         order[last], order[chosen] = order[chosen], order[last]
     return order
 

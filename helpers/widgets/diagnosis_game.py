@@ -49,7 +49,7 @@ class DiagnosisGame(Explorable):
     """
 
     module_name = "diagnosis_game"
-    shared = ("_common", "_diagnosis")
+    shared = ("_common", "_random", "_diagnosis")
     STRINGS: ClassVar = {
         "runs": "Runs",
         "title": "Run {number} of {count}",
