@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from helpers.widgets import Broadcasting, static_html
+from tests.explorables import assert_refused
 
 COMMENT = re.compile(r"^\s*/\*\*.*?\*/|(?<!\S)// [^\n]*", re.DOTALL | re.MULTILINE)
 
@@ -96,8 +97,8 @@ def test_a_shape_of_torch_or_numpy_is_taken():
 @pytest.mark.parametrize(
     ("trait", "value", "message"),
     [
-        ("mode", "mean", "mode should be one of combine, sum; got 'mean'"),
-        ("operation", "+", r"operation should be one of add, subtract, multiply; got '\+'"),
+        ("mode", "mean", "mode should be one of 'combine', 'sum'; got 'mean'"),
+        ("operation", "+", r"operation should be one of 'add', 'subtract', 'multiply'; got '\+'"),
         ("axes", [3], r"axes should be a tuple of at most 3 whole numbers from 0 to 2; got \[3\]"),
         ("axes", [-1], r"from 0 to 2; got \[-1\]"),
         ("axes", [1, 1], r"axes should name each axis once; got \[1, 1\]"),
@@ -106,11 +107,7 @@ def test_a_shape_of_torch_or_numpy_is_taken():
     ],
 )
 def test_wrong_traits_are_refused_and_change_nothing(trait, value, message):
-    lesson = Broadcasting()
-    before = getattr(lesson, trait)
-    with pytest.raises(ValueError, match=message):
-        setattr(lesson, trait, value)
-    assert getattr(lesson, trait) == before
+    assert_refused(Broadcasting(), trait, value, message)
 
 
 def test_keepdim_is_true_or_false():

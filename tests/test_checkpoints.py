@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -30,9 +30,6 @@ from helpers.checkpoints import (
     load_weights,
     save_checkpoint,
 )
-
-settings.register_profile("book", deadline=None, print_blob=True)
-settings.load_profile("book")
 
 ROOT = Path(__file__).parent.parent
 

@@ -5,14 +5,11 @@ python -m pytest tests/test_convolution.py
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import conv2d
 
 from helpers.convolution import conv2d_fft, conv2d_loops, conv2d_unfold
-
-settings.register_profile("book", deadline=None, print_blob=True)
-settings.load_profile("book")
 
 WAYS = (conv2d_loops, conv2d_unfold, conv2d_fft)
 every_way = pytest.mark.parametrize("way", WAYS)

@@ -9,7 +9,7 @@ import statistics
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score
 from torch import nn
@@ -17,9 +17,6 @@ from torch.testing import assert_close
 
 from helpers import evaluation
 from helpers.evaluation import accuracy, band, expect, predict, record, show_record, unit_floats
-
-settings.register_profile("book", deadline=None, print_blob=True)
-settings.load_profile("book")
 
 RUNS = [0.90, 0.91, 0.92, 0.91, 0.91]  # band 0.8817 to 0.9383
 seeds = st.integers(0, 2**32)

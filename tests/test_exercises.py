@@ -13,7 +13,7 @@ import random
 import nbformat
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from nbclient import NotebookClient
 
@@ -27,9 +27,6 @@ from helpers.exercises import (
     exercise_names,
     quiz_questions,
 )
-
-settings.register_profile("book", deadline=None, print_blob=True)
-settings.load_profile("book")
 
 EXERCISES = exercise_names()
 QUIZZES = sorted(

@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from kornia import augmentation, enhance
 from kornia.geometry.transform import get_rotation_matrix2d, warp_affine
@@ -31,9 +31,6 @@ from helpers.images import (
     flip,
     read_image,
 )
-
-settings.register_profile("book", deadline=None, print_blob=True)
-settings.load_profile("book")
 
 COLOUR = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 

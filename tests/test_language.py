@@ -22,9 +22,6 @@ from helpers.language import (
 )
 from helpers.models.transformer import GPT
 
-settings.register_profile("book", deadline=None, print_blob=True)
-settings.load_profile("book")
-
 texts = st.text(min_size=2).filter(lambda text: len(set(text)) > 1)
 
 

@@ -19,7 +19,7 @@ from tests.language_models import (
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**31), st.floats(1e-6, 1e4))
 def test_every_weight_comes_back_to_the_last_digit(seed, size):
     play_model = random_play_model(seed=seed)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers import assets, data
@@ -109,7 +109,6 @@ def test_the_texts_made_again_are_the_same_bytes(tmp_path, monkeypatch):
         assert path.read_bytes() == (assets.FILES / path.relative_to(tmp_path)).read_bytes()
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=60))
 def test_what_belongs_together_lies_in_one_part(groups):
     parts = make_texts.split(groups, (0.6, 0.2, 0.2))

@@ -12,9 +12,6 @@ from hypothesis import strategies as st
 
 from helpers.ngrams import CountModel, discounts
 
-settings.register_profile("book", deadline=None, max_examples=40, print_blob=True)
-settings.load_profile("book")
-
 VOCAB = 4
 texts = st.lists(st.integers(0, VOCAB - 1), min_size=2, max_size=40)
 windows = st.lists(st.integers(0, VOCAB - 1), min_size=1, max_size=12)
@@ -90,6 +87,7 @@ def test_the_tolerance_would_show_ordinary_counts_in_shorter_contexts():
     assert plain[0, 0, 1] > fast(ids, 2, [1])[1] + 0.05
 
 
+@settings(max_examples=40)
 @given(texts, st.lists(windows.filter(lambda w: len(w) == 3), min_size=1, max_size=4))
 def test_probabilities_sum_to_one_and_none_is_zero(ids, rows):
     p = CountModel(torch.tensor(ids), VOCAB, 4).log_probabilities(torch.tensor(rows)).exp()
@@ -98,6 +96,7 @@ def test_probabilities_sum_to_one_and_none_is_zero(ids, rows):
     torch.testing.assert_close(p.sum(-1), torch.ones(p.shape[:2]))
 
 
+@settings(max_examples=40)
 @given(texts, windows, st.integers(0, VOCAB - 1))
 def test_nothing_looks_ahead(ids, window, token):
     """What comes later in the row changes nothing before it."""
@@ -107,6 +106,7 @@ def test_nothing_looks_ahead(ids, window, token):
     assert torch.equal(now, later[:, :-1])
 
 
+@settings(max_examples=40)
 @given(texts, windows, windows)
 def test_only_the_last_tokens_count(ids, window, before):
     """Order 3 looks at two tokens, wherever the row begins."""

@@ -10,15 +10,12 @@ from functools import partial
 
 import pytest
 import torch
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from torch import nn
 from torch.optim import lr_scheduler
 
 from helpers import optim
-
-settings.register_profile("book", deadline=None, print_blob=True)
-settings.load_profile("book")
 
 # ours, torch's, and the settings of both
 RULES = {

@@ -29,6 +29,7 @@ from helpers.widgets._surfaces import (
     surface_value,
 )
 from helpers.widgets.optimizer_race import LOOKS
+from tests.explorables import assert_refused
 
 MINIMA = {"valley": [[0, 0]], "rotated": [[0, 0]], "bend": [[1, 0.5]], "saddle": [[0, 1], [0, -1]]}
 
@@ -174,10 +175,10 @@ def test_arrival_and_divergence(values, expected):
         ({"momentum": 1}, r"momentum should be a number from 0 to 0\.99; got 1\."),
         ({"momentum": -0.1}, r"got -0\.1"),
         ({"momentum": float("nan")}, "got nan"),
-        ({"surface": "hill"}, "surface should be one of valley, rotated, saddle, bend; got 'hill'"),
+        ({"surface": "hill"}, "surface should be one of 'valley', 'rotated', .*; got 'hill'"),
         ({"surface": None}, "surface should be one of .* got None"),
         ({"rules": "sgd"}, "rules should be a list of names of rules; got 'sgd'"),
-        ({"rules": ["muon"]}, "each of rules should be one of sgd, .*; got 'muon'"),
+        ({"rules": ["muon"]}, "each of rules should be one of 'sgd', .*; got 'muon'"),
         ({"step": 201}, "step should be a whole number from 0 to 200; got 201"),
         ({"step": 1.0}, r"got 1\.0"),
         ({"step": True}, "got True"),
@@ -190,11 +191,7 @@ def test_arrival_and_divergence(values, expected):
 def test_wrong_settings_are_refused_and_change_nothing(given, message):
     with pytest.raises(ValueError, match=message):
         OptimizerRace(**given)
-    race, (name, value) = OptimizerRace(), *given.items()
-    before = getattr(race, name)
-    with pytest.raises(ValueError, match=message):
-        setattr(race, name, value)
-    assert getattr(race, name) == before
+    assert_refused(OptimizerRace(), *next(iter(given.items())), message)
 
 
 def test_given_state_is_kept():

@@ -18,8 +18,6 @@ from numpy.testing import assert_allclose
 from helpers import plotting
 from helpers.plotting import FACE, INK, PALETTE, annotate_matrix, contrast, show_images, tile
 
-settings.register_profile("book", deadline=None, print_blob=True)
-settings.load_profile("book")
 matplotlib.use("agg")
 
 

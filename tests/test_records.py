@@ -10,16 +10,13 @@ import math
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import common
 from benchmarks._fingerprint import ROOT, code_sha256
 from benchmarks.common import RECORDS, cheap_seeds, is_fresh, main
 from helpers.evaluation import band, record
-
-settings.register_profile("book", deadline=None, print_blob=True)
-settings.load_profile("book")
 
 BENCHMARKS = sorted(
     path.stem for path in (ROOT / "benchmarks").glob("[!_]*.py") if path.stem != "common"

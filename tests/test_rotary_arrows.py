@@ -11,6 +11,7 @@ import torch
 
 from helpers.widgets import RotaryArrows
 from tests.browser.cases.rotary_arrows import LAST, torch_product, torch_terms
+from tests.explorables import assert_refused
 
 QUERY = torch.randn(8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 KEY = torch.randn(8, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
@@ -77,11 +78,22 @@ def test_fastest_pair_is_nearly_back_at_44():
             ValueError,
             "key should be an even number of fin",
         ),
+        ({"query": "words", "key": KEY}, ValueError, "query should be an even .*; got 'words'"),
+        (
+            {"query": torch.ones(8, requires_grad=True), "key": KEY},
+            ValueError,
+            "query should be an even .*got a tensor that needs a gradient",
+        ),
+        (
+            {"base": np.array([1, 2])},
+            ValueError,
+            r"base .*got array\(\[1, 2\]\)\.",
+        ),
         ({"query": QUERY[None], "key": KEY}, ValueError, r"got shape \(1, 8\)"),
         ({"query_position": 128}, ValueError, r"query_position .* from 0 to 127; got 128\."),
         ({"key_position": -1}, ValueError, r"key_position .*got -1\."),
         ({"key_position": 1.5}, ValueError, r"key_position .*got 1\.5\."),
-        ({"base": 1000}, ValueError, r"base should be one of 100, 10,000, 100,000; got 1000\."),
+        ({"base": 1000}, ValueError, r"base should be one of 100, 10000, 100000; got 1000\."),
         ({"pairs": 5}, ValueError, r"pairs should be one of 4, 6, 8; got 5\."),
         ({"pair": True}, ValueError, r"pair should be a whole number from 0 to 15; got True\."),
     ],
@@ -92,10 +104,8 @@ def test_wrong_settings_are_refused(given, error, message):
 
 
 def test_vectors_that_were_not_given_cannot_be_chosen():
-    arrows = RotaryArrows()
-    with pytest.raises(ValueError, match=r"vectors should be one of alike, drawn; got 'given'\."):
-        arrows.vectors = "given"
-    assert arrows.vectors == "alike"
+    message = r"vectors should be one of 'alike', 'drawn'; got 'given'\."
+    assert_refused(RotaryArrows(), "vectors", "given", message)
 
 
 def test_picture_shows_both_curves_and_every_pair():

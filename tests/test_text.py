@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, models
 from tokenizers import pre_tokenizers as before
@@ -30,9 +30,6 @@ from helpers.text import (
     same_document,
     split_words,
 )
-
-settings.register_profile("book", deadline=None, print_blob=True)
-settings.load_profile("book")
 
 ENGLISH = "To be, or not to be, that is the question:\n  whether 'tis nobler\t in the mind. " * 3
 CHINESE = "床前明月光，疑是地上霜。舉頭望明月，低頭思故鄉。\n明月松間照，清泉石上流。 " * 3

@@ -12,6 +12,7 @@ from helpers.widgets import TextWriter
 from helpers.widgets._random import uniforms
 from helpers.widgets.text_writer import context_start
 from tests.browser.cases.text_writer import all_logits, starts, surprises, write
+from tests.explorables import assert_refused
 from tests.language_models import LETTERS, random_play_model, torch_model
 
 CONTEXT = 12
@@ -81,11 +82,7 @@ def test_it_opens_with_a_hundred_letters_and_the_end():
     ],
 )
 def test_wrong_settings_are_refused_and_change_nothing(trait, value, message):
-    one = writer()
-    before = getattr(one, trait)
-    with pytest.raises(ValueError, match=message):
-        setattr(one, trait, value)
-    assert getattr(one, trait) == before
+    assert_refused(writer(), trait, value, message)
     with pytest.raises(ValueError, match=message):
         writer(**{trait: value})
 

@@ -12,6 +12,7 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
+from helpers.plotting import PALETTE
 from helpers.widgets import (
     AugmentationLab,
     Broadcasting,
@@ -25,7 +26,7 @@ from helpers.widgets import (
     show,
     static_html,
 )
-from helpers.widgets.base import Explorable
+from helpers.widgets.base import BLUE, ORANGE, Explorable, format_number
 from tests.browser.cases import (
     attention_lab,
     diagnosis_game,
@@ -35,6 +36,7 @@ from tests.browser.cases import (
     text_writer,
     tokenizer_playground,
 )
+from tests.explorables import assert_refused
 
 COMMENT = re.compile(r"^\s*/\*\*.*?\*/|(?<!\S)// [^\n]*", re.DOTALL | re.MULTILINE)
 ALT = "grey noise that becomes a picture step by step"
@@ -126,6 +128,30 @@ def test_replaced_texts_stay_beside_the_others():
     assert (lab.strings["input"], lab.strings["output"]) == ("输入", "Output")
 
 
+@pytest.mark.parametrize(
+    ("value", "spec", "text"),
+    [
+        (-2, "", "−2"),
+        (np.int64(-12), "", "−12"),
+        (-0.0, "", "0.0"),
+        (-0.001, ".2f", "0.00"),
+        (-0.001, "+.3f", "−0.001"),
+        (0.0004, "+.3f", "0.000"),
+        (1234.56, "+,.1f", "+1,234.6"),
+        (-1234.56, ",.1f", "−1,234.6"),
+        (-1e-7, "g", "−1e−07"),
+        (float("-inf"), ".2f", "−inf"),
+    ],
+)
+def test_a_number_has_a_true_minus_sign_and_zero_has_none(value, spec, text):
+    assert format_number(value, spec) == text
+
+
+def test_pictures_have_the_colours_of_the_book():
+    assert PALETTE[:2] == (BLUE, ORANGE)
+    assert f"--lm-accent: {ORANGE.lower()};" in KernelLab._css
+
+
 def test_unknown_text_is_refused():
     with pytest.raises(ValueError, match=r"strings should use the keys at_least, .*; got colour\."):
         KernelLab({"dots": photo()}, strings={"colour": "Farbe"})
@@ -156,25 +182,23 @@ def test_wrong_pictures_are_refused(images, error, message):
     ("trait", "value", "message"),
     [
         ("kernel", torch.ones(4, 4), r"kernel should be 3×3 or 5×5 finite .*shape \(4, 4\)"),
-        ("kernel", [[1, 2], [3]], "got list"),
+        ("kernel", [[1, 2], [3]], r"got \[\[1, 2\], \[3\]\]"),
         ("kernel", [[1, 2, 3]] * 2 + [[1, 2, float("nan")]], "got nan"),
         ("kernel", np.full((5, 5), -1001), r"between −1000 and 1000; got -1001\.0"),
-        ("kernel", "sobel", "got str"),
+        ("kernel", "sobel", "got 'sobel'"),
+        ("kernel", torch.ones(3, 3, requires_grad=True), "got a tensor that needs a gradient"),
         ("bias", float("inf"), "bias should be one finite number .*got inf"),
         ("bias", [1.0], r"got shape \(1,\)"),
         ("row", -1, "row should be a whole number from 0 on; got -1"),
         ("row", None, "row should be a whole number from 0 on; got None"),
+        ("row", True, "got True"),
         ("column", 1.5, "column should be .*got 1.5"),
-        ("mode", "auto", "mode should be one of clip, signed; got 'auto'"),
-        ("image_name", "dog", "image_name should be one of dots; got 'dog'"),
+        ("mode", "auto", "mode should be one of 'clip', 'signed'; got 'auto'"),
+        ("image_name", "dog", "image_name should be one of 'dots'; got 'dog'"),
     ],
 )
 def test_wrong_traits_are_refused_and_change_nothing(trait, value, message):
-    lab = KernelLab({"dots": photo()})
-    before = getattr(lab, trait)
-    with pytest.raises(ValueError, match=message):
-        setattr(lab, trait, value)
-    assert getattr(lab, trait) == before
+    assert_refused(KernelLab({"dots": photo()}), trait, value, message)
 
 
 @pytest.mark.parametrize("position", [(28, 0), (0, 38), (-1, 0)])

@@ -1,24 +1,15 @@
-// Arithmetic of the diagnosis game: order of play, score, axes, paths. Joined after _common.js; order, score and axes as in _diagnosis.py.
+// Arithmetic of the diagnosis game: order of play, score, axes, paths. Joined after _common.js and _random.js; order, score and axes as in _diagnosis.py.
 // A series is a list of numbers, null where a loss was no finite number. An axis is { kind: "linear" or "log", low, high, ticks }.
 
 const WORD = 2 ** 32;
 const HIDES = 30; // a loss so many times above the usual ones would hide them on a linear axis
 const FAR = 1e5; // times the middle loss: what lies beyond is drawn on the edge
 
-/** 32 bits that look random, from a state of 32 bits (Mulberry32, Tommy Ettinger, 2017). */
-function mixed(state) {
-  let bits = Math.imul(state ^ (state >>> 15), state | 1);
-  bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
-  return (bits ^ (bits >>> 14)) >>> 0;
-}
-
 /** The numbers 0…count − 1 in the order that a seed in 0…2³² − 1 gives (Fisher and Yates). */
 export function shuffledOrder(seed, count) {
-  const order = Array.from({ length: count }, (_, i) => i);
-  let state = seed;
+  const order = Array.from({ length: count }, (_, i) => i), numbers = uniforms(seed, count);
   for (let last = count - 1; last > 0; last -= 1) {
-    state = (state + 0x6d2b79f5) % WORD;
-    const chosen = Math.floor((mixed(state) * (last + 1)) / WORD);
+    const chosen = Math.floor(numbers[count - 1 - last] * (last + 1));
     [order[last], order[chosen]] = [order[chosen], order[last]];
   }
   return order;

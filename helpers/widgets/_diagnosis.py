@@ -5,9 +5,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from numbers import Integral, Real
 
 import numpy as np
+
+from helpers.widgets._checks import numbers_in
+from helpers.widgets._random import uniforms
 
 SERIES = ("steps", "train_loss", "validation_loss", "validation_accuracy")
 KEYS = {"cause", "explanation", "instruments", *SERIES}
@@ -82,10 +84,7 @@ def _texts(name: str, given) -> dict[str, str]:
 
 def _numbers(name: str, values) -> np.ndarray:
     """float64 (length,)"""
-    try:
-        numbers = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError, RuntimeError):  # ragged, words, a tensor that needs a gradient
-        raise ValueError(f"{name} should be a list of numbers; got {values!r}.") from None
+    numbers = numbers_in(name, values, "a list of numbers")
     if numbers.ndim != 1 or len(numbers) < 2:
         raise ValueError(
             f"{name} should be a list of at least 2 numbers; got shape {numbers.shape}."
@@ -113,25 +112,6 @@ def _sendable(value: float) -> float | None:
     return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
-def is_whole(value, low: int, high: int) -> bool:
-    """Whether value is a whole number in low…high (True and 2.0 are none)."""
-    return isinstance(value, Integral) and not isinstance(value, bool) and low <= value <= high
-
-
-def checked_share(name: str, value) -> float:
-    """A number from 0 to 1."""
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value <= 1:
-        raise ValueError(f"{name} should be a number from 0 to 1; got {value!r}.")
-    return float(value)
-
-
-def _mixed(state: int) -> int:
-    """32 bits that look random, from a state of 32 bits (Mulberry32, Tommy Ettinger, 2017)."""
-    bits = (state ^ state >> 15) * (state | 1) % WORD
-    bits ^= (bits + (bits ^ bits >> 7) * (bits | 61)) % WORD
-    return bits ^ bits >> 14
-
-
 def shuffled_order(seed: int, count: int) -> list[int]:
     """The numbers 0…count − 1 in the order that a seed in 0…2³² − 1 gives (Fisher and Yates).
 
@@ -139,9 +119,8 @@ def shuffled_order(seed: int, count: int) -> list[int]:
     [0, 1, 2, 3]
     """
     order = list(range(count))
-    for last in range(count - 1, 0, -1):
-        seed = (seed + 0x6D2B79F5) % WORD
-        chosen = _mixed(seed) * (last + 1) // WORD
+    for last, number in zip(range(count - 1, 0, -1), uniforms(seed, count - 1), strict=True):
+        chosen = int(number * (last + 1))
         order[last], order[chosen] = order[chosen], order[last]
     return order
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from helpers.widgets._checks import checked_whole
+
 DEFAULTS = {"base": 10_000.0, "eps": 1e-5}  # of `Llama`
 SIZES = ("vocab_size", "context", "hidden_dim", "n_layers", "n_heads", "n_kv_heads", "mlp_dim")
 
@@ -111,9 +113,7 @@ def _checked_settings(settings) -> dict:
             f"settings should be a dictionary with {', '.join(SIZES)}, perhaps base and eps; "
             f"got {settings!r:.200}."
         )
-    for name in SIZES:
-        if type(settings[name]) is not int or settings[name] < 1:
-            raise ValueError(f"{name} should be a whole number from 1 on; got {settings[name]!r}.")
+    settings = settings | {name: checked_whole(name, settings[name], 1) for name in SIZES}
     hidden, heads, kv_heads = (settings[name] for name in ("hidden_dim", "n_heads", "n_kv_heads"))
     if hidden % (2 * heads) or heads % kv_heads:
         raise ValueError(

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def uniforms(seed: int, count: int) -> np.ndarray:
-    """Numbers from 0 to 1, float64 (count,): the generator mulberry32, short in any language.
+    """Numbers from 0 to 1, float64 (count,): mulberry32 by Tommy Ettinger, short anywhere.
 
     >>> uniforms(0, 2)
     array([0.26642920868471265, 0.0003297457005828619])

@@ -3,10 +3,19 @@
 Explorables import no models, and so not `helpers.generation`: tests compare the two.
 """
 
-from numbers import Integral, Real
-
 import numpy as np
 
+from helpers.widgets._checks import checked_number, checked_whole
+
+# Texts of an explorable with the sliders of `_sampling_sliders.js`.
+SLIDER_STRINGS = {
+    "temperature": "Temperature",
+    "top_k": "Top-k",
+    "top_p": "Top-p",
+    "all": "all {count}",
+    "percent": "{percent} %",
+    "cut": "cut",
+}
 MOST_TEMPERATURE, LEAST_TOP_P = 2, 0.05  # of the sliders
 TOKEN_MARKS = str.maketrans({" ": "␣", "\n": "↵", "\t": "⇥"})
 
@@ -63,15 +72,7 @@ def checked_setting(name: str, value, vocab_size: int) -> float | int:
     if value is None and name != "temperature":
         return vocab_size if name == "top_k" else 1.0
     if name == "top_k":
-        whole = isinstance(value, Integral) and not isinstance(value, bool)
-        if not whole or not 1 <= value <= vocab_size:
-            raise ValueError(
-                f"top_k should be a whole number from 1 to {vocab_size}, or None; got {value!r}."
-            )
-        return int(value)
-    low, high = (0, MOST_TEMPERATURE) if name == "temperature" else (LEAST_TOP_P, 1)
-    number = isinstance(value, Real) and not isinstance(value, bool)
-    if not number or not low <= value <= high:  # false for NaN
-        also = "" if name == "temperature" else ", or None"
-        raise ValueError(f"{name} should be a number from {low} to {high}{also}; got {value!r}.")
-    return float(value)
+        return checked_whole(name, value, 1, vocab_size, or_none=True)
+    if name == "top_p":
+        return checked_number(name, value, LEAST_TOP_P, 1, or_none=True)
+    return checked_number(name, value, 0, MOST_TEMPERATURE)

@@ -11,8 +11,7 @@ export function readText(text, characters) {
 
 /** The largest numbers with their places, the first of equals first: [{ i, share }]. */
 export function largest(shares, count) {
-  const all = Array.from(shares, (share, i) => ({ i, share }));
-  return all.sort((a, b) => b.share - a.share || a.i - b.i).slice(0, count);
+  return descending(shares).slice(0, count).map((i) => ({ i, share: shares[i] }));
 }
 
 /** Half surrogates, which Python takes for no character, as U+FFFD. */
@@ -38,8 +37,6 @@ function reader(languageModel) {
 const TRAITS = ["text", "layer", "head", "place", "strings"];
 const LONGEST = 60, STRONGEST = 3, LIKELIEST = 5, LABELLED = 30; // the first three as in attention_lab.py; characters that have room beside the map
 const SKILLED = 2; // times as much as even weights: then a head is said to be made for its target
-const MARKS = { " ": "␣", "\n": "↵" };
-const shown = (sign) => MARKS[sign] ?? sign;
 const percent = (share) => `${100 * share}%`;
 const written = (share) => formatNumber(share, 2);
 
@@ -50,9 +47,9 @@ function readState(model, read) {
   const place = clamp(model.get("place") ?? last, last), { logits, attention } = read(ids);
   const weights = attention[layer][head][place];
   return {
-    key: ids.join(), text: model.get("text"), signs: ids.map((id) => shown(characters[id])), unknown, layer, head, place, attention, weights,
+    key: ids.join(), text: model.get("text"), signs: ids.map((id) => tokenName(characters[id])), unknown, layer, head, place, attention, weights,
     looks: largest(weights, STRONGEST),
-    next: largest(softmax(logits[place]), LIKELIEST).map(({ i, share }) => ({ sign: shown(characters[i]), share })),
+    next: largest(softmax(logits[place]), LIKELIEST).map(({ i, share }) => ({ sign: tokenName(characters[i]), share })),
   };
 }
 

@@ -10,14 +10,14 @@ from matplotlib.figure import Figure
 
 from helpers.data import shakespeare
 from helpers.widgets._attention_heads import findings
+from helpers.widgets._checks import checked_whole
 from helpers.widgets._language_model import forward, model_traits
-from helpers.widgets.base import Explorable
+from helpers.widgets._sampling import descending, next_token_probabilities, token_name
+from helpers.widgets.base import ORANGE, Explorable
 
 LONGEST = 60  # characters: the maps of all heads stay readable, and quick on a phone
 PASSAGE = 2048  # characters of the validation part on which the heads are measured
 STRONGEST, LIKELIEST = 3, 5  # as in attention_lab.js
-MARKS = {" ": "␣", "\n": "↵"}
-ACCENT = "#d55e00"  # as in _common.css
 
 
 class AttentionLab(Explorable):
@@ -48,7 +48,7 @@ class AttentionLab(Explorable):
     """
 
     module_name = "attention_lab"
-    shared = ("_common", "_language_model")
+    shared = ("_common", "_sampling", "_language_model")
     STRINGS: ClassVar = {
         "text": "Text: type one line, at most {count} characters",
         "unknown": "Left out, for the model has never read them: {signs}",
@@ -127,12 +127,11 @@ class AttentionLab(Explorable):
     @traitlets.validate("layer", "head")
     def _check_head(self, proposal):
         name = proposal["trait"].name
-        return _whole(name, proposal["value"], self._settings[f"n_{name}s"] - 1)
+        return checked_whole(name, proposal["value"], 0, self._settings[f"n_{name}s"] - 1)
 
     @traitlets.validate("place")
     def _check_place(self, proposal):
-        value = proposal["value"]
-        return None if value is None else _whole("place", value, LONGEST - 1)
+        return checked_whole("place", proposal["value"], 0, LONGEST - 1, or_none=True)
 
     def attention(self) -> np.ndarray:
         """Weights (n_layers, n_heads, time, time) of the text; row: looks, column: looked at."""
@@ -159,7 +158,7 @@ class AttentionLab(Explorable):
         left.set_title(self._head_name())
         left.set(xlabel=self.strings["map"])
         best = self._next(logits, self._place())
-        labels = [f"{_shown(self.characters[i])}  {share:.2f}" for i, share in best]
+        labels = [f"{token_name(self.characters[i])}  {share:.2f}" for i, share in best]
         right.barh(range(len(best)), [share for _, share in best], color="0.35")
         right.set_yticks(range(len(best)), labels)
         right.set_title(self.strings["next"], fontsize="medium", wrap=True)
@@ -181,17 +180,17 @@ class AttentionLab(Explorable):
         texts, text, place = self.strings, self._known(), self._place()
         looks = _best(attention[self.layer, self.head, place, : place + 1], STRONGEST)
         where = [(_look(texts, text, place, i), share) for i, share in looks]
-        best = [(_shown(self.characters[i]), share) for i, share in self._next(logits, place)]
+        best = [(token_name(self.characters[i]), share) for i, share in self._next(logits, place)]
         where, best = (
             "; ".join(texts["said_part"].format(sign=s, share=f"{p:.2f}") for s, p in parts)
             for parts in (where, best)
         )
-        here = {"number": place + 1, "count": len(text), "sign": _shown(text[place])}
+        here = {"number": place + 1, "count": len(text), "sign": token_name(text[place])}
         here = texts["place_value"].format(**here)
         return texts["said"].format(head=self._head_name(), place=here, looks=where, next=best)
 
     def _next(self, logits: np.ndarray, place: int) -> list[tuple[int, float]]:
-        return _best(_shares(logits[place]), LIKELIEST)
+        return _best(next_token_probabilities(logits[place], 1, None, None), LIKELIEST)
 
 
 def _measured(traits: dict, passage) -> dict:
@@ -220,31 +219,14 @@ def _checked_text(value, characters: str) -> str:
     return value
 
 
-def _whole(name: str, value, last: int) -> int:
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or not 0 <= value <= last:
-        raise ValueError(f"{name} should be a whole number from 0 to {last}; got {value!r}.")
-    return int(value)
-
-
-def _shares(logits: np.ndarray) -> np.ndarray:
-    shares = np.exp(logits - logits.max())
-    return shares / shares.sum()
-
-
 def _best(shares: np.ndarray, count: int) -> list[tuple[int, float]]:
     """Place and share of the largest, the first of equals first."""
-    order = np.argsort(-shares, kind="stable")[:count]
-    return [(int(i), float(shares[i])) for i in order]
-
-
-def _shown(sign: str) -> str:
-    return MARKS.get(sign, sign)
+    return [(int(i), float(shares[i])) for i in descending(shares)[:count]]
 
 
 def _look(texts: dict, text: str, place: int, target: int) -> str:
     key = "look_self" if target == place else "look"
-    return texts[key].format(sign=_shown(text[target]), back=place - target)
+    return texts[key].format(sign=token_name(text[target]), back=place - target)
 
 
 def _draw_map(ax: Axes, weights: np.ndarray, text: str, place: int) -> None:
@@ -254,12 +236,12 @@ def _draw_map(ax: Axes, weights: np.ndarray, text: str, place: int) -> None:
     image = ax.imshow(np.ma.masked_array(weights, future), **look)
     ax.figure.colorbar(image, ax=ax, ticks=[0, 0.05, 0.25, 0.5, 1], shrink=0.7)
     ax.plot([-0.5, place + 0.5, place + 0.5, -0.5, -0.5],
-            [place - 0.5] * 2 + [place + 0.5] * 2 + [place - 0.5], color=ACCENT)  # fmt: skip
+            [place - 0.5] * 2 + [place + 0.5] * 2 + [place - 0.5], color=ORANGE)  # fmt: skip
     size = 9 if len(text) <= 30 else 5
     for ticks in (ax.set_xticks, ax.set_yticks):
         ticks(
             range(len(text)),
-            map(_shown, text),
+            map(token_name, text),
             fontsize=size,
             family="DejaVu Sans Mono",
             parse_math=False,

@@ -1,7 +1,6 @@
 """A photograph is turned, shifted, brightened, made noisy; what becomes of its histogram."""
 
 import textwrap
-from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from helpers.widgets._augmentation import (
     augment,
     drawn_settings,
 )
+from helpers.widgets._checks import checked_bool, checked_choice, checked_number, checked_whole
 from helpers.widgets._pictures import checked_pictures, packed
 from helpers.widgets.base import Explorable
 
@@ -148,25 +148,20 @@ class AugmentationLab(Explorable):
 
     @traitlets.validate(*LIMITS)
     def _check_number(self, proposal):
-        value, name = proposal["value"], proposal["trait"].name
-        low, high = LIMITS[name]
-        if not isinstance(value, Real) or isinstance(value, bool) or not low <= value <= high:
-            limits = f"{low} to {high}".replace("-", "−")
-            raise ValueError(f"{name} should be a number from {limits}; got {value!r}.")
-        return float(value)
+        return checked_number(name := proposal["trait"].name, proposal["value"], *LIMITS[name])
 
-    @traitlets.validate("image_name", "fill", "flip")
+    @traitlets.validate("image_name", "fill")
     def _check_choice(self, proposal):
-        value, name = proposal["value"], proposal["trait"].name
-        allowed = {"fill": FILLS, "flip": (False, True)}.get(name, tuple(self._pictures))
-        if not isinstance(value, type(allowed[0])) or value not in allowed:
-            known = ", ".join(map(str, allowed))
-            raise ValueError(f"{name} should be one of {known}; got {value!r}.")
-        return value
+        name = proposal["trait"].name
+        return checked_choice(name, proposal["value"], FILLS if name == "fill" else self._pictures)
+
+    @traitlets.validate("flip")
+    def _check_flip(self, proposal):
+        return checked_bool("flip", proposal["value"])
 
     @traitlets.validate("seed")
     def _check_seed(self, proposal):
-        return _checked_seed(proposal["value"])
+        return checked_whole("seed", proposal["value"], 0, LAST_SEED)
 
     @staticmethod
     def draw(seed: int) -> dict[str, bool | float | int]:
@@ -175,7 +170,7 @@ class AugmentationLab(Explorable):
         >>> AugmentationLab.draw(3)["rotation"]
         -30.0
         """
-        return {"seed": _checked_seed(seed), **drawn_settings(seed)}
+        return {"seed": checked_whole("seed", seed, 0, LAST_SEED), **drawn_settings(seed)}
 
     def settings(self) -> dict[str, bool | float | int | str]:
         """The present settings by name, without `image_name`."""
@@ -242,13 +237,6 @@ class AugmentationLab(Explorable):
             keys = ["moments", f"cut_{ends}", f"outside_{place}"]
         written = {name: f"{value:.1f}" for name, value in values.items()}
         return " ".join(texts[key].format(**written) for key in keys)
-
-
-def _checked_seed(seed) -> int:
-    whole = isinstance(seed, Integral) and not isinstance(seed, bool)
-    if not whole or not 0 <= seed <= LAST_SEED:
-        raise ValueError(f"seed should be a whole number from 0 to {LAST_SEED}; got {seed!r}.")
-    return int(seed)
 
 
 def _histogram(levels: np.ndarray) -> np.ndarray:

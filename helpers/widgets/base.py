@@ -19,6 +19,9 @@ import traitlets
 from matplotlib.figure import Figure
 
 SHARED = Path(__file__).parent
+# Of the static pictures: blue and orange are the first two of `helpers.plotting.PALETTE`, which
+# would bring pyplot along; orange is the accent of `_common.css`.
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#7A7F87"
 
 # Screen readers find the picture while the explorable is on screen; in print and without JavaScript
 # it takes its place. The style travels along: Colab and JupyterLab load no stylesheet of ours.
@@ -99,6 +102,16 @@ def show(explorable: Explorable) -> None:
 
     display(explorable)
     display(HTML(static_html(explorable)))
+
+
+def format_number(value: float, spec: str = "") -> str:
+    """A number with a true minus sign, and no "−0.00", as `formatNumber` in `_common.js`.
+
+    >>> format_number(-2), format_number(-0.001, ".2f"), format_number(1234.5, "+,.1f")
+    ('−2', '0.00', '+1,234.5')
+    """
+    text = format(value, spec).replace("-", "−")
+    return text if text.strip("+−0.,") else text.lstrip("+−")
 
 
 def _joined(*files: Path) -> str:

@@ -1,6 +1,5 @@
 """Two shapes meet: which axes are stretched, which cell comes from where, what a sum adds up."""
 
-from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
@@ -8,14 +7,15 @@ import traitlets
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from helpers.widgets.base import Explorable
+from helpers.widgets._checks import checked_choice, is_whole
+from helpers.widgets.base import ORANGE, Explorable, format_number
 
 MOST_AXES, MOST_LENGTH = 3, 4  # as in broadcasting.js: what can be drawn cell by cell
 MODES = ("combine", "sum")
 OPERATIONS = {"add": ("+", np.add), "subtract": ("−", np.subtract), "multiply": ("·", np.multiply)}
 FRAME = {"color": "#8c887f", "linewidth": 0.7}
 WIDEST = 20  # cells beside each other in the still picture
-MARK = {"color": "#d55e00", "linewidth": 2.5, "zorder": 2}
+MARK = {"color": ORANGE, "linewidth": 2.5, "zorder": 2}
 
 
 class Broadcasting(Explorable):
@@ -128,11 +128,8 @@ class Broadcasting(Explorable):
 
     @traitlets.validate("mode", "operation")
     def _check_choice(self, proposal):
-        value, name = proposal["value"], proposal["trait"].name
-        allowed = MODES if name == "mode" else tuple(OPERATIONS)
-        if value not in allowed:
-            raise ValueError(f"{name} should be one of {', '.join(allowed)}; got {value!r}.")
-        return value
+        name = proposal["trait"].name
+        return checked_choice(name, proposal["value"], MODES if name == "mode" else OPERATIONS)
 
     def result(self) -> np.ndarray | None:
         """What is shown as the result, an int64 array; None where the shapes clash."""
@@ -191,16 +188,14 @@ class Broadcasting(Explorable):
             return f"{a} and {b}: {self.strings['fate_clash']}. {self.strings['no_result']}"
         index = _inside(self.cell, result.shape)
         place = f"[{', '.join(map(str, index))}]" if index else ""
-        value = f"{result[index]}".replace("-", "−")
-        return f"{self.strings['result']}{place} = {value}"
+        return f"{self.strings['result']}{place} = {format_number(result[index])}"
 
 
 def _whole_numbers(proposal, low: int, high: int) -> list[int]:
     """A list of at most three whole numbers (what JSON can carry), after a check."""
     name, value = proposal["trait"].name, proposal["value"]
     numbers = list(value) if isinstance(value, (list, tuple)) else [None]
-    whole = all(isinstance(n, Integral) and not isinstance(n, bool) for n in numbers)
-    if not whole or len(numbers) > MOST_AXES or any(not low <= n <= high for n in numbers):
+    if len(numbers) > MOST_AXES or not all(is_whole(n, low, high) for n in numbers):
         raise ValueError(
             f"{name} should be a tuple of at most {MOST_AXES} whole numbers from {low} to {high}; "
             f"got {value!r}."
@@ -241,5 +236,5 @@ def _draw_cells(ax, values: np.ndarray, marked: np.ndarray, left: int, top: int)
         chosen = marked.reshape(three)[part, row, column]
         x, y = left + part * (three[2] + 1) + column, top + row
         ax.add_patch(Rectangle((x, y), 1, 1, fill=False, **(MARK if chosen else FRAME)))
-        text, weight = f"{value}".replace("-", "−"), "bold" if chosen else "normal"
+        text, weight = format_number(value), "bold" if chosen else "normal"
         ax.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=9, weight=weight)

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from helpers.widgets import _diagnosis
-from helpers.widgets.base import Explorable
+from helpers.widgets._checks import checked_bool, checked_number, checked_whole, is_whole
+from helpers.widgets.base import BLUE, ORANGE, Explorable, format_number
 
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "0.45"
 LOSSES = {"training": ("train_loss", BLUE, "-"), "validation": ("validation_loss", ORANGE, "--")}
 
 
@@ -49,7 +49,7 @@ class DiagnosisGame(Explorable):
     """
 
     module_name = "diagnosis_game"
-    shared = ("_common", "_diagnosis")
+    shared = ("_common", "_random", "_diagnosis")
     STRINGS: ClassVar = {
         "runs": "Runs",
         "title": "Run {number} of {count}",
@@ -149,9 +149,7 @@ class DiagnosisGame(Explorable):
     def _check_number(self, proposal):
         value, name, count = proposal["value"], proposal["trait"].name, len(self.runs)
         last = {"seed": _diagnosis.WORD - 1, "place": count, "choice": count - 1}[name]
-        if not _diagnosis.is_whole(value, 0, last) and (name != "choice" or value is not None):
-            raise ValueError(f"{name} should be a whole number from 0 to {last}; got {value!r}.")
-        return value if value is None else int(value)
+        return checked_whole(name, value, 0, last, or_none=name == "choice")
 
     @traitlets.validate("answers", "measured")
     def _check_lists(self, proposal):
@@ -162,7 +160,7 @@ class DiagnosisGame(Explorable):
             raise ValueError(f"{name} should be {count} lists, one for each run; got {value!r}.")
         for part in lists:
             shown = name == "answers" and part and part[-1] is None
-            if not all(_diagnosis.is_whole(i, 0, last) for i in (part[:-1] if shown else part)):
+            if not all(is_whole(i, 0, last) for i in (part[:-1] if shown else part)):
                 raise ValueError(
                     f"{name} should be lists of whole numbers from 0 to {last}; got {part!r}."
                 )
@@ -170,15 +168,17 @@ class DiagnosisGame(Explorable):
 
     @traitlets.validate("chance")
     def _check_chance(self, proposal):
-        return _diagnosis.checked_share("chance", proposal["value"])
+        return checked_number("chance", proposal["value"], 0, 1)
 
-    @traitlets.validate("healthy", "compare")
-    def _check_kind(self, proposal):
-        value, name = proposal["value"], proposal["trait"].name
-        kind, words = (str, "a text") if name == "healthy" else (bool, "True or False")
-        if not isinstance(value, kind):
-            raise ValueError(f"{name} should be {words}; got {value!r}.")
-        return value
+    @traitlets.validate("healthy")
+    def _check_healthy(self, proposal):
+        if not isinstance(proposal["value"], str):
+            raise ValueError(f"healthy should be a text; got {proposal['value']!r}.")
+        return proposal["value"]
+
+    @traitlets.validate("compare")
+    def _check_compare(self, proposal):
+        return checked_bool("compare", proposal["value"])
 
     def score(self) -> dict[str, int]:
         """Runs found at the first try, found later, shown and open; and all measurements."""
@@ -232,7 +232,7 @@ class DiagnosisGame(Explorable):
 
     def _draw_accuracy(self, ax: Axes, run: dict) -> None:
         label = self.strings["chance"].format(level=f"{self.chance:g}")
-        ax.axhline(self.chance, color=GREY, linestyle=":", label=label)
+        ax.axhline(self.chance, color="0.45", linestyle=":", label=label)
         ax.plot(run["steps"], run["validation_accuracy"], color=ORANGE, linestyle="--")
         ax.set(ylim=(0, 1), xlabel=self.strings["step"], ylabel=self.strings["accuracy"])
         ax.tick_params(labelsize="small")
@@ -250,4 +250,4 @@ def _in_words(run: dict) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "not a number" if value is None else f"{float(f'{value:.3g}'):g}".replace("-", "−")
+    return "not a number" if value is None else format_number(float(f"{value:.3g}"), "g")

@@ -8,6 +8,7 @@ import numpy as np
 import traitlets
 from matplotlib.figure import Figure
 
+from helpers.widgets._checks import checked_whole
 from helpers.widgets.base import Explorable
 
 SHOWN = 4  # frames in the static picture
@@ -68,10 +69,7 @@ class FramePlayer(Explorable):
 
     @traitlets.validate("frame")
     def _check_frame(self, proposal):
-        frame, last = proposal["value"], len(self.labels) - 1
-        if not isinstance(frame, int) or not 0 <= frame <= last:
-            raise ValueError(f"frame should be a whole number from 0 to {last}; got {frame!r}.")
-        return frame
+        return checked_whole("frame", proposal["value"], 0, len(self.labels) - 1)
 
     def picture(self, frame: int) -> np.ndarray:
         """A frame as pixels: uint8 (height, width) or (height, width, 3)."""

@@ -7,8 +7,9 @@ import traitlets
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from helpers.widgets._checks import checked_choice, checked_whole, numbers_in
 from helpers.widgets._pictures import checked_pictures, packed
-from helpers.widgets.base import Explorable
+from helpers.widgets.base import ORANGE, Explorable, format_number
 
 SOBEL_VERTICAL = [[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]  # answers to vertical edges
 LIMIT = 1000  # of a weight and of the bias, as in kernel_lab.js
@@ -115,18 +116,12 @@ class KernelLab(Explorable):
 
     @traitlets.validate("row", "column")
     def _check_place(self, proposal):
-        value, name = proposal["value"], proposal["trait"].name
-        if not isinstance(value, int) or value < 0:
-            raise ValueError(f"{name} should be a whole number from 0 on; got {value!r}.")
-        return value
+        return checked_whole(proposal["trait"].name, proposal["value"], 0)
 
     @traitlets.validate("mode", "image_name")
     def _check_choice(self, proposal):
-        value, name = proposal["value"], proposal["trait"].name
-        allowed = MODES if name == "mode" else tuple(self._pictures)
-        if value not in allowed:
-            raise ValueError(f"{name} should be one of {', '.join(allowed)}; got {value!r}.")
-        return value
+        name = proposal["trait"].name
+        return checked_choice(name, proposal["value"], MODES if name == "mode" else self._pictures)
 
     def response(self) -> np.ndarray:
         """The output for the chosen photograph: float64 (height − k + 1, width − k + 1)."""
@@ -161,29 +156,23 @@ class KernelLab(Explorable):
         )
 
     def _in_words(self) -> str:
-        result = f"{self.response()[self.row, self.column]:.3f}".replace("-", "−")
+        result = format_number(self.response()[self.row, self.column], ".3f")
         place = self.strings["position"].format(row=self.row, column=self.column, result=result)
         return f"{self.strings['result']}, {place}"
 
 
 def _numbers(name: str, value, shapes: list[tuple[int, ...]]):
     """Plain lists of floats (what JSON can carry), after a check of shape and size."""
-    try:
-        numbers = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError, RuntimeError):  # ragged, words, a tensor that needs a gradient
-        raise ValueError(_expected(name, shapes, type(value).__name__)) from None
+    kinds = " or ".join("×".join(map(str, shape)) for shape in shapes)
+    few = f"{kinds} finite numbers" if kinds else "one finite number"
+    expected = f"{few} between −{LIMIT} and {LIMIT}"
+    numbers = numbers_in(name, value, expected)
     if numbers.shape not in shapes:
-        raise ValueError(_expected(name, shapes, f"shape {numbers.shape}"))
+        raise ValueError(f"{name} should be {expected}; got shape {numbers.shape}.")
     too_large = numbers[~(np.abs(numbers) <= LIMIT)]  # written so that nan is among them
     if too_large.size:
-        raise ValueError(_expected(name, shapes, too_large[0]))
+        raise ValueError(f"{name} should be {expected}; got {too_large[0]}.")
     return numbers.tolist()
-
-
-def _expected(name: str, shapes: list[tuple[int, ...]], came) -> str:
-    kinds = " or ".join("×".join(map(str, shape)) for shape in shapes)
-    numbers = f"{kinds} finite numbers" if kinds else "one finite number"
-    return f"{name} should be {numbers} between −{LIMIT} and {LIMIT}; got {came}."
 
 
 def _checked_position(position, response: np.ndarray) -> tuple[int, int]:
@@ -202,7 +191,7 @@ def _checked_position(position, response: np.ndarray) -> tuple[int, int]:
 
 def _mark(ax, row: int, column: int, size: int) -> None:
     corner = (column - 0.5, row - 0.5)
-    for width, colour in ((3, "white"), (1.5, "#d55e00")):
+    for width, colour in ((3, "white"), (1.5, ORANGE)):
         ax.add_patch(Rectangle(corner, size, size, fill=False, linewidth=width, edgecolor=colour))
     ax.set_axis_off()
 
@@ -215,5 +204,5 @@ def _write_kernel(ax, kernel: list[list[float]], title: str) -> None:
     ax.grid(visible=True, color="0.8")
     ax.tick_params(length=0)
     for (row, column), weight in np.ndenumerate(np.array(kernel)):
-        text = f"{weight:.3g}".replace("-", "−")
+        text = format_number(weight, ".3g")
         ax.text(column, row, text, ha="center", va="center", fontsize=12 if size == 3 else 8)

@@ -3,15 +3,15 @@
 import math
 import statistics
 from collections.abc import Mapping
-from numbers import Integral, Real
+from numbers import Real
 from typing import ClassVar
 
 import traitlets
 from matplotlib.figure import Figure
 
-from helpers.widgets.base import Explorable
+from helpers.widgets._checks import checked_bool, checked_choice, checked_whole
+from helpers.widgets.base import BLUE, GREY, Explorable, format_number
 
-BLUE, GREY = "#0072B2", "#7a7f87"
 ERRORS = 2  # a difference counts from so many standard errors on; as in ladder_explorer.js
 GUESSES = ("gain", "none")
 
@@ -104,8 +104,7 @@ class LadderExplorer(Explorable):
         metrics = _checked_metrics(rows, metrics)
         metric = _checked_metric(metrics, metric)
         better = better or ("higher" if metric.endswith("accuracy") else "lower")
-        if better not in ("lower", "higher"):
-            raise ValueError(f"better should be 'lower' or 'higher'; got {better!r}.")
+        better = checked_choice("better", better, ("lower", "higher"))
         for row in rows:
             row["values"] = {name: row["values"][name] for name in metrics}
         super().__init__(
@@ -127,25 +126,17 @@ class LadderExplorer(Explorable):
 
     @traitlets.validate("rung")
     def _check_rung(self, proposal):
-        value, last = proposal["value"], len(self.rows) - 1
-        whole = isinstance(value, Integral) and not isinstance(value, bool)
-        if not whole or not 0 <= value <= last:
-            raise ValueError(f"rung should be a whole number from 0 to {last}; got {value!r}.")
-        return int(value)
+        return checked_whole("rung", proposal["value"], 0, len(self.rows) - 1)
 
     @traitlets.validate("shown", "against")
     def _check_choice(self, proposal):
-        name, value = proposal["trait"].name, proposal["value"]
-        allowed = list(self.metrics) if name == "shown" else ["before", "first"]
-        if value not in allowed:
-            raise ValueError(f"{name} should be one of {', '.join(allowed)}; got {value!r}.")
-        return value
+        name = proposal["trait"].name
+        allowed = self.metrics if name == "shown" else ("before", "first")
+        return checked_choice(name, proposal["value"], allowed)
 
     @traitlets.validate("predict")
     def _check_predict(self, proposal):
-        if not isinstance(proposal["value"], bool):
-            raise TypeError(f"predict should be True or False; got {proposal['value']!r}.")
-        return proposal["value"]
+        return checked_bool("predict", proposal["value"])
 
     @traitlets.validate("guesses")
     def _check_guesses(self, proposal):
@@ -196,8 +187,9 @@ class LadderExplorer(Explorable):
     def alt_text(self) -> str:
         means = [statistics.fmean(row["values"][self.metric]) for row in self.rows]
         verdicts = [self.verdict(i) for i in range(1, len(self.rows))]
+        spec = self._spec()
         ends = " to ".join(
-            f"{_written(means[i], self._decimals())} (“{self.rows[i]['label']}”)" for i in (0, -1)
+            f"{format_number(means[i], spec)} (“{self.rows[i]['label']}”)" for i in (0, -1)
         )
         return (
             f"A ladder of {len(self.rows)} rungs: {self.metrics[self.metric]} goes from {ends}. "
@@ -213,16 +205,18 @@ class LadderExplorer(Explorable):
         label = self.rows[self.rung]["label"]
         words = self.strings["difference"].format(
             other=self.rows[self.other(self.rung)]["label"],
-            mean=_written(mean, self._decimals(), plus=True),
-            error=_written(error, self._decimals()),
+            mean=format_number(mean, f"+{self._spec()}"),
+            error=format_number(error, self._spec()),
             count=len(self.rows[0]["values"][self.metric]),
         )
         return (
             f"“{label}”: {words} {self.strings[f'verdict_{self.verdict(self.rung, self.against)}']}"
         )
 
-    def _decimals(self) -> int:
-        return decimals(max(abs(x) for row in self.rows for x in row["values"][self.metric]))
+    def _spec(self) -> str:
+        """How numbers of the metric are written."""
+        largest = max(abs(x) for row in self.rows for x in row["values"][self.metric])
+        return f",.{decimals(largest)}f"
 
     def _largest_gain(self) -> int:
         sign = -1 if self.better == "lower" else 1
@@ -239,12 +233,6 @@ def _difference(here: list[float], there: list[float]) -> tuple[float, float]:
     return statistics.fmean(both), statistics.stdev(both) / math.sqrt(len(both))
 
 
-def _written(value: float, digits: int, plus: bool = False) -> str:
-    text = f"{abs(value):,.{digits}f}"
-    zero = not text.strip("0.,")
-    return ("" if zero else "−" if value < 0 else "+" if plus else "") + text
-
-
 def _checked_rows(record) -> list[dict]:
     """The rows as a list of label and values; a record that is no ladder is refused."""
     if not isinstance(record, Mapping) or not isinstance(record.get("rows"), Mapping):
@@ -258,6 +246,8 @@ def _checked_rows(record) -> list[dict]:
     if len(record["rows"]) < 2:
         raise ValueError(f"record should have at least two rows; got {len(record['rows'])}.")
     for label, row in record["rows"].items():
+        if not isinstance(row, Mapping):
+            raise TypeError(f"Row {label!r} should be a dictionary of metrics; got {row!r:.80}.")
         for name, numbers in row.items():
             _check_numbers(label, name, numbers, len(seeds))
     return [
@@ -300,9 +290,7 @@ def _checked_metrics(rows: list[dict], metrics) -> dict[str, str]:
 def _checked_metric(metrics: dict[str, str], metric: str | None) -> str:
     if metric is None:
         return next((name for name in metrics if name.endswith("loss")), next(iter(metrics)))
-    if metric not in metrics:
-        raise ValueError(f"metric should be one of {', '.join(metrics)}; got {metric!r}.")
-    return metric
+    return checked_choice("metric", metric, metrics)
 
 
 def _checked_notes(rows: list[dict], notes) -> dict[str, str]:

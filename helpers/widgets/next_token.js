@@ -21,24 +21,17 @@ function readState(model) {
   const after = nextTokenProbabilities(logits, { temperature, topK, topP: topP === 1 ? null : topP });
   const counts = drawCounts(after, uniforms(model.get("seed"), drawn)), order = descending(logits);
   const highest = Math.max(...before, ...spread, ...after), scale = SCALES.find((step) => highest <= step + 1e-9);
-  return { temperature, topK, topP, drawn, before, spread, after, counts, order, scale, kept: after.filter((p) => p > 0).length };
+  return { drawn, before, spread, after, counts, order, scale, kept: after.filter((p) => p > 0).length };
 }
 
-const percent = (share) => formatNumber(100 * share, 1);
-
 function settingsView(model, t) {
-  const count = model.get("tokens").length, save = () => model.save_changes();
+  const sliders = samplingSliders(model, t, model.get("tokens").length);
   const names = model.get("distributions").map(({ prompt }) => [prompt, tokenName(prompt)]);
   const prompt = selectField(t("prompt"), names, (text) => choose(model, { prompt: text }));
-  const temperature = valuedRange(t("temperature"), { min: 0, max: 2, step: 0.05 }, (value) => model.set("temperature", value), save);
-  const topK = valuedRange(t("top_k"), { min: 1, max: count }, (value) => model.set("top_k", value), save);
-  const topP = valuedRange(t("top_p"), { min: 0.05, max: 1, step: 0.01 }, (value) => model.set("top_p", value), save);
-  const node = element("div", { class: "lm-settings" }, element("div", { class: "lm-prompt" }, prompt.node), temperature.node, topK.node, topP.node);
-  const paint = (state) => {
+  const node = element("div", { class: "lm-settings" }, element("div", { class: "lm-prompt" }, prompt.node), ...sliders.nodes);
+  const paint = () => {
     prompt.select.value = model.get("prompt");
-    temperature.show(state.temperature, formatNumber(state.temperature, 2));
-    topK.show(state.topK, state.topK === count ? t("all", { count }) : String(state.topK));
-    topP.show(state.topP, state.topP === 1 ? t("all", { count }) : formatNumber(state.topP, 2));
+    sliders.paint();
   };
   return { node, paint };
 }

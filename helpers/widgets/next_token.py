@@ -1,6 +1,5 @@
 """Temperature, top-k and top-p at work on the next token of a real model."""
 
-from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
@@ -9,8 +8,10 @@ import traitlets
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from helpers.widgets._checks import checked_choice, checked_whole, is_whole
 from helpers.widgets._random import uniforms
 from helpers.widgets._sampling import (
+    SLIDER_STRINGS,
     checked_setting,
     descending,
     draw_tokens,
@@ -18,11 +19,11 @@ from helpers.widgets._sampling import (
     next_token_probabilities,
     token_name,
 )
-from helpers.widgets.base import Explorable
+from helpers.widgets.base import BLUE, ORANGE, Explorable
 
 ROWS, DRAWS, MOST_DRAWN = 16, 100, 1000  # as in next_token.js
 MOST_TOKENS, MOST_PROMPTS = 300, 10
-BLUE, ORANGE = "#0072B2", "#d55e00"
+LAST_SEED = 2**31 - 1
 
 
 class NextToken(Explorable):
@@ -52,13 +53,10 @@ class NextToken(Explorable):
     """
 
     module_name = "next_token"
-    shared = ("_common", "_random", "_sampling")
+    shared = ("_common", "_random", "_sampling", "_sampling_sliders")
     STRINGS: ClassVar = {
+        **SLIDER_STRINGS,
         "prompt": "Text so far",
-        "temperature": "Temperature",
-        "top_k": "Top-k",
-        "top_p": "Top-p",
-        "all": "all {count}",
         "draw": "Draw 100 tokens",
         "forget": "Forget the draws",
         "kept": "Tokens kept",
@@ -71,13 +69,11 @@ class NextToken(Explorable):
         "draws": "Draws",
         "draws_value": "{different} different",
         "draws_before": "in {count} draws",
-        "percent": "{percent} %",
         "head_token": "Token",
         "head_bars": "Probability",
         "head_before": "Model %",
         "head_after": "Now %",
         "head_drawn": "Drawn",
-        "cut": "cut",
         "rest": "{count} others",
         "legend_after": "to draw from",
         "legend_cut": "cut away",
@@ -112,25 +108,22 @@ class NextToken(Explorable):
 
     @traitlets.validate("prompt")
     def _check_prompt(self, proposal):
-        value = proposal["value"]
-        if value not in self._logits:
-            known = ", ".join(map(repr, self._logits))
-            raise ValueError(f"prompt should be one of {known}; got {value!r}.")
-        return value
+        return checked_choice("prompt", proposal["value"], self._logits)
 
     @traitlets.validate("temperature", "top_k", "top_p")
     def _check_setting(self, proposal):
         return checked_setting(proposal["trait"].name, proposal["value"], len(self._names))
 
-    @traitlets.validate("drawn", "seed")
-    def _check_number(self, proposal):
-        name, value = proposal["trait"].name, proposal["value"]
-        whole = isinstance(value, Integral) and not isinstance(value, bool)
-        if name == "drawn" and not (whole and value in range(0, MOST_DRAWN + 1, DRAWS)):
+    @traitlets.validate("drawn")
+    def _check_drawn(self, proposal):
+        value = proposal["value"]
+        if not is_whole(value, 0, MOST_DRAWN) or value % DRAWS:
             raise ValueError(f"drawn should be 0, {DRAWS} … {MOST_DRAWN}; got {value!r}.")
-        if not whole or not 0 <= value < 2**31:
-            raise ValueError(f"seed should be a whole number from 0 on; got {value!r}.")
         return int(value)
+
+    @traitlets.validate("seed")
+    def _check_seed(self, proposal):
+        return checked_whole("seed", proposal["value"], 0, LAST_SEED)
 
     def probabilities(self) -> np.ndarray:
         """What is drawn from at the present settings, float64 (vocab_size,)."""

@@ -1,6 +1,5 @@
 """Six update rules race down a surface of two weights; learning rate and momentum are in hand."""
 
-from numbers import Real
 from typing import ClassVar
 
 import numpy as np
@@ -9,6 +8,7 @@ import traitlets
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from helpers.widgets._checks import checked_choice, checked_number, checked_whole
 from helpers.widgets._surfaces import (
     FINISH,
     HEIGHT,
@@ -21,12 +21,12 @@ from helpers.widgets._surfaces import (
     path,
     surface_value,
 )
-from helpers.widgets.base import Explorable
+from helpers.widgets.base import GREY, ORANGE, Explorable
 
 ENDS = {"lr": (0.001, 1), "momentum": (0, 0.99)}
 LOOKS = {  # colour, dashes and mark of each rule, as in optimizer_race.css
-    "sgd": ("#7a7f87", "-", "o"),
-    "momentum": ("#d55e00", (0, (5, 2)), "s"),
+    "sgd": (GREY, "-", "o"),
+    "momentum": (ORANGE, (0, (5, 2)), "s"),
     "nesterov": ("#a07800", (0, (2, 2)), "^"),
     "rmsprop": ("#009070", (0, (1, 1.5)), "D"),
     "adam": ("#2080c8", (0, (5, 1.5, 1, 1.5)), "v"),
@@ -128,25 +128,22 @@ class OptimizerRace(Explorable):
 
     @traitlets.validate("surface")
     def _check_surface(self, proposal):
-        return _one_of("surface", proposal["value"], STARTS)
+        return checked_choice("surface", proposal["value"], STARTS)
 
     @traitlets.validate(*ENDS)
     def _check_setting(self, proposal):
-        return _number(name := proposal["trait"].name, proposal["value"], *ENDS[name])
+        return checked_number(name := proposal["trait"].name, proposal["value"], *ENDS[name])
 
     @traitlets.validate("step")
     def _check_step(self, proposal):
-        value = proposal["value"]
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= STEPS:
-            raise ValueError(f"step should be a whole number from 0 to {STEPS}; got {value!r}.")
-        return value
+        return checked_whole("step", proposal["value"], 0, STEPS)
 
     @traitlets.validate("rules")
     def _check_rules(self, proposal):
         value = proposal["value"]
         if not isinstance(value, (list, tuple)):
             raise ValueError(f"rules should be a list of names of rules; got {value!r}.")
-        chosen = [_one_of("each of rules", name, RULES) for name in value]
+        chosen = [checked_choice("each of rules", name, RULES) for name in value]
         return [name for name in RULES if name in chosen]
 
     @traitlets.validate("start")
@@ -157,7 +154,7 @@ class OptimizerRace(Explorable):
         if not isinstance(value, (list, tuple)) or len(value) != 2:
             raise ValueError(f"start should be None or two numbers (w1, w2); got {value!r}.")
         ends = zip(("w1", "w2"), value, (WIDTH, HEIGHT), strict=True)
-        return [_number(f"{name} of start", w, -end, end) for name, w, end in ends]
+        return [checked_number(f"{name} of start", w, -end, end) for name, w, end in ends]
 
     def paths(self) -> dict[str, torch.Tensor]:
         """Where each chosen rule stands: name -> float64 (201, 2), what torch makes of it."""
@@ -232,20 +229,6 @@ def _written(value: float) -> str:
         return f"{float(f'{value:.3g}'):g}"
     digits, power = f"{value:.1e}".split("e")
     return f"{digits}·10{str(int(power)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
-
-
-def _one_of(name: str, value, allowed) -> str:
-    if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{name} should be one of {', '.join(allowed)}; got {value!r}.")
-    return value
-
-
-def _number(name: str, value, low: float, high: float) -> float:
-    real = isinstance(value, Real) and not isinstance(value, bool)
-    if not real or not low <= value <= high:  # nan is neither
-        ends = f"from {low} to {high}".replace("-", "−")
-        raise ValueError(f"{name} should be a number {ends}; got {value!r}.")
-    return float(value)
 
 
 def _draw_axes(left: Axes, right: Axes, surface: str, texts: dict[str, str]) -> None:

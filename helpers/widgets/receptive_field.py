@@ -1,7 +1,6 @@
 """Which input positions one unit of a stack of layers depends on, and along how many paths."""
 
 import textwrap
-from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
@@ -9,13 +8,13 @@ import traitlets
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from helpers.widgets.base import Explorable
+from helpers.widgets._checks import checked_whole
+from helpers.widgets.base import BLUE, ORANGE, Explorable
 
 LIMITS = {"kernel": 7, "stride": 3, "dilation": 4}  # each from 1 on, as in receptive_field.js
 MOST_LAYERS = 5
 LISTED = 12  # positions named in a sentence
 TOP_ROWS = ((5, 24), (3, 48))  # units in the top row, while the input has at most so many positions
-BLUE, ORANGE = "#0072B2", "#D55E00"
 
 
 class ReceptiveField(Explorable):
@@ -97,9 +96,7 @@ class ReceptiveField(Explorable):
 
     def __init__(self, layers, *, unit=None, strings=None) -> None:
         super().__init__(strings=strings, layers=layers, unit=unit)
-        last = _top_units(self.layers) - 1
-        if unit is not None and unit > last:
-            raise ValueError(f"unit should be a whole number from 0 to {last}; got {unit!r}.")
+        checked_whole("unit", unit, 0, _top_units(self.layers) - 1, or_none=True)
 
     @traitlets.validate("layers")
     def _check_layers(self, proposal):
@@ -107,11 +104,8 @@ class ReceptiveField(Explorable):
 
     @traitlets.validate("unit", "layer")
     def _check_place(self, proposal):
-        value, name = proposal["value"], proposal["trait"].name
-        low = 0 if name == "unit" else 1
-        if value is not None and not (_is_whole(value) and value >= low):
-            raise ValueError(f"{name} should be None or a whole number ≥ {low}; got {value!r}.")
-        return value if value is None else int(value)
+        name = proposal["trait"].name
+        return checked_whole(name, proposal["value"], 0 if name == "unit" else 1, or_none=True)
 
     def chosen(self) -> tuple[int, int]:
         """Layer (1 next to the input) and index of the chosen unit, as they are drawn."""
@@ -223,10 +217,6 @@ def _top_units(layers: list[list[int]]) -> int:
     return next((units for units, most in TOP_ROWS if _sizes(layers, units)[0] <= most), 1)
 
 
-def _is_whole(value) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
 def _checked_layers(layers) -> list[list[int]]:
     """Plain lists of ints (what JSON can carry), after a check of every number."""
     wanted = f"layers should be a list of 1 to {MOST_LAYERS} (kernel, stride, dilation) triples"
@@ -242,9 +232,7 @@ def _checked_triple(number: int, triple) -> list[int]:
         raise ValueError(
             f"layers[{number}] should be (kernel, stride, dilation), three numbers; got {triple!r}."
         )
-    for (name, most), value in zip(LIMITS.items(), triple, strict=True):
-        if not _is_whole(value) or not 1 <= value <= most:
-            raise ValueError(
-                f"layers[{number}] should have a whole {name} from 1 to {most}; got {value!r}."
-            )
-    return [int(value) for value in triple]
+    return [
+        checked_whole(f"{name} of layers[{number}]", value, 1, most)
+        for (name, most), value in zip(LIMITS.items(), triple, strict=True)
+    ]

@@ -1,19 +1,18 @@
 """Rotary positions: pairs of coordinates as arrows that turn, and the product that follows."""
 
 from collections.abc import Sequence
-from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
 import traitlets
 from matplotlib.figure import Figure
 
-from helpers.widgets.base import Explorable
+from helpers.widgets._checks import checked_choice, checked_whole, numbers_in
+from helpers.widgets.base import BLUE, GREY, ORANGE, Explorable, format_number
 
 # All as in rotary_arrows.js.
 LAST = 127  # positions go from 0 to LAST
 PAIRS, BASES, MOST_PAIRS = (4, 6, 8), (100, 10_000, 100_000), 16
-BLUE, ORANGE, GREY = "#0072B2", "#d55e00", "#7a7f87"
 # Query and key of eight pairs, drawn once from a normal distribution; the eight first coordinates
 # of the pairs stand before the eight second ones.
 DRAWN = {
@@ -114,15 +113,13 @@ class RotaryArrows(Explorable):
     def _check_whole(self, proposal):
         name = proposal["trait"].name
         last = MOST_PAIRS - 1 if name == "pair" else LAST
-        return _checked_whole(name, proposal["value"], last)
+        return checked_whole(name, proposal["value"], 0, last)
 
     @traitlets.validate("base", "pairs", "vectors")
     def _check_choice(self, proposal):
-        name, value = proposal["trait"].name, proposal["value"]
-        allowed = {"base": BASES, "pairs": PAIRS, "vectors": tuple(self.choices)}[name]
-        if isinstance(value, bool) or value not in allowed:
-            raise ValueError(f"{name} should be one of {_listed(allowed)}; got {value!r}.")
-        return value
+        name = proposal["trait"].name
+        allowed = {"base": BASES, "pairs": PAIRS, "vectors": self.choices}[name]
+        return checked_choice(name, proposal["value"], allowed)
 
     def chosen(self) -> tuple[np.ndarray, np.ndarray]:
         """The query and the key at position 0, `(head_dim,)` each."""
@@ -168,7 +165,7 @@ class RotaryArrows(Explorable):
             ax.axis("off")
         shares = self.shares(self.query_position - self.key_position)
         for i, ax in enumerate(circles[:count]):
-            title = f"{self.strings['pair'].format(pair=i)}: {_minus(f'{shares[i]:.2f}')}"
+            title = f"{self.strings['pair'].format(pair=i)}: {format_number(shares[i], '.2f')}"
             _draw_circle(ax, [vector[:, i] / longest for vector in turned], title)
         names = [self.strings[name] for name in ("query", "key")]
         top.legend(circles[0].lines[:4:2], names, loc="upper left", ncols=2, fontsize="small")
@@ -191,7 +188,8 @@ class RotaryArrows(Explorable):
         axes[1].plot(positions, [self.added_product(m, n) for m, n in places], "k--")
         axes[1].axvline(self.query_position, color="0.5", linewidth=0.8)
         axes[1].set(xlabel=t["axis_shift"], xlim=(0, LAST))
-        axes[1].set_title(t["shift"].format(distance=_minus(distance)), fontsize="small", wrap=True)
+        shift = t["shift"].format(distance=format_number(distance))
+        axes[1].set_title(shift, fontsize="small", wrap=True)
 
     def alt_text(self) -> str:
         m, n = self.query_position, self.key_position
@@ -199,8 +197,8 @@ class RotaryArrows(Explorable):
         key = "summary" if len(added) > 1 else "summary_one"
         values = {"turned": self.product(m - n), "low": min(added), "high": max(added)}
         values["added"] = self.added_product(m, n)
-        texts = {name: _minus(f"{value + 0.0:.2f}") for name, value in values.items()}
-        words = self.strings[key].format(distance=_minus(m - n), count=len(added), **texts)
+        texts = {name: format_number(value, ".2f") for name, value in values.items()}
+        words = self.strings[key].format(distance=format_number(m - n), count=len(added), **texts)
         return (
             f"Arrows of query and key in {len(self.chosen()[0]) // 2} circles, one for each pair "
             f"of coordinates, and two curves of their product. {words}"
@@ -236,37 +234,16 @@ def _draw_circle(ax, arrows: Sequence[np.ndarray], title: str) -> None:
     ax.axis("off")
 
 
-def _minus(number) -> str:
-    """With a true minus sign, and no −0.00."""
-    text = str(number)
-    negative = text.startswith("-") and float(text) != 0
-    return "−" + text[1:] if negative else text.removeprefix("-")
-
-
-def _listed(values: Sequence) -> str:
-    return ", ".join(f"{v:,}" if isinstance(v, int) else v for v in values)
-
-
-def _checked_whole(name: str, value, last: int) -> int:
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
-    if not whole or not 0 <= value <= last:
-        raise ValueError(f"{name} should be a whole number from 0 to {last}; got {value!r}.")
-    return int(value)
-
-
 def _checked_vectors(query, key) -> dict[str, list[float]]:
     """Query and key as lists of equal, even length."""
     if query is None or key is None:
         raise TypeError("query and key should be given together; one of them is missing.")
-    both = {}
+    both, expected = {}, f"an even number of finite numbers, 4 to {2 * MOST_PAIRS}"
     for name, vector in (("query", query), ("key", key)):
-        numbers = np.asarray(vector, dtype=float)
+        numbers = numbers_in(name, vector, expected)
         fits = numbers.ndim == 1 and len(numbers) % 2 == 0 and 4 <= len(numbers) <= 2 * MOST_PAIRS
         if not fits or not np.isfinite(numbers).all():
-            raise ValueError(
-                f"{name} should be an even number of finite numbers, 4 to {2 * MOST_PAIRS}; "
-                f"got shape {numbers.shape}."
-            )
+            raise ValueError(f"{name} should be {expected}; got shape {numbers.shape}.")
         both[name] = numbers.tolist()
     if len(both["query"]) != len(both["key"]):
         raise ValueError(

@@ -1,7 +1,6 @@
 """The reader composes a learning-rate schedule; a real run under it happens on the page."""
 
 import math
-from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
@@ -9,6 +8,7 @@ import torch
 import traitlets
 from matplotlib.figure import Figure
 
+from helpers.widgets._checks import checked_choice, checked_number, checked_whole
 from helpers.widgets._schedule_run import (
     BATCH,
     CLASSES,
@@ -18,7 +18,7 @@ from helpers.widgets._schedule_run import (
     outcome,
     rates,
 )
-from helpers.widgets.base import Explorable
+from helpers.widgets.base import BLUE, GREY, ORANGE, Explorable
 
 # All as in schedule_composer.js.
 WINDOW = 20  # steps in a mean
@@ -27,7 +27,7 @@ HARDLY_BETTER = 2.25  # near ln 10, the loss of equal probabilities
 PEAKS, MOST_WARMUP, SEEDS, MOST_KEPT = (0.01, 4), 0.5, 10, 5
 SETTINGS = ("shape", "peak", "warmup", "seed")
 MOST_PICTURES = 3000  # 147 kB, which every reader of the page loads
-BLUE, COLOURS = "#0072B2", ("#7a7f87", "#d55e00", "#009070", "#a07800", "#b055b0")
+COLOURS = (GREY, ORANGE, "#009070", "#a07800", "#b055b0")
 DASHES = tuple((0, dash) for dash in [(9, 3), (4, 3), (2, 2), (9, 3, 2, 3), (9, 3, 2, 3, 2, 3)])
 
 
@@ -217,21 +217,15 @@ def _draw(top, bottom, outcome: dict, **style) -> None:
 def _checked_setting(name: str, value):
     """One setting as a plain str, float or int."""
     if name == "shape":
-        if value not in SHAPES:
-            raise ValueError(f"shape should be one of {', '.join(SHAPES)}; got {value!r}.")
-        return value
+        return checked_choice(name, value, SHAPES)
     if name == "seed":
-        whole = isinstance(value, Integral) and not isinstance(value, bool)
-        if not whole or not 0 <= value < SEEDS:
-            raise ValueError(f"seed should be a whole number from 0 to {SEEDS - 1}; got {value!r}.")
-        return int(value)
-    low, high = PEAKS if name == "peak" else (0, MOST_WARMUP)
-    number = isinstance(value, Real) and not isinstance(value, bool)
-    if not number or not low <= value <= high:  # false for NaN
-        raise ValueError(f"{name} should be a number from {low} to {high}; got {value!r}.")
-    if name == "warmup" and abs(20 * value - round(20 * value)) > 1e-9:
+        return checked_whole(name, value, 0, SEEDS - 1)
+    if name == "peak":
+        return checked_number(name, value, *PEAKS)
+    share = checked_number(name, value, 0, MOST_WARMUP)
+    if abs(20 * share - round(20 * share)) > 1e-9:
         raise ValueError(f"warmup should be a multiple of 0.05; got {value!r}.")
-    return float(value) if name == "peak" else round(20 * value) / 20
+    return round(20 * share) / 20
 
 
 def _checked_kept(kept) -> list[dict]:

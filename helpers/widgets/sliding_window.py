@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from helpers.widgets.base import Explorable
+from helpers.widgets._checks import checked_whole
+from helpers.widgets.base import ORANGE, Explorable, format_number
 
 SIDES = (4, 12)  # cells of the image: more would be too small to point at on a phone
 LIMITS = {"kernel": (1, 5), "padding": (0, 3), "stride": (1, 3), "dilation": (1, 3)}
-ACCENT = "#d55e00"  # as in _common.css
 
 
 class SlidingWindow(Explorable):
@@ -91,18 +91,18 @@ class SlidingWindow(Explorable):
         super().__init__(strings=strings, pixels=self._image.tobytes(), **settings)
         self.height, self.width = self._image.shape
         rows, columns = (max(side, 1) for side in self.averages().shape)
-        self.row = _whole("row", row, 0, rows - 1)
-        self.column = _whole("column", column, 0, columns - 1)
+        self.row = checked_whole("row", row, 0, rows - 1)
+        self.column = checked_whole("column", column, 0, columns - 1)
 
     @traitlets.validate(*LIMITS)
     def _check_setting(self, proposal):
-        return _whole(name := proposal["trait"].name, proposal["value"], *LIMITS[name])
+        return checked_whole(name := proposal["trait"].name, proposal["value"], *LIMITS[name])
 
     @traitlets.validate("row", "column")
     def _check_place(self, proposal):
         name = proposal["trait"].name
         side = self._image.shape[name == "column"] + 2 * LIMITS["padding"][1]  # the largest output
-        return _whole(name, proposal["value"], 0, side - 1)
+        return checked_whole(name, proposal["value"], 0, side - 1)
 
     def averages(self) -> np.ndarray:
         """The output, 0…1: float64 (rows, columns), with 0 rows and columns where nothing fits."""
@@ -162,7 +162,7 @@ class SlidingWindow(Explorable):
             rows, columns = map(self._touched, self._place())
             _outline(ax, rows[0], columns[0], rows[-1] - rows[0] + 1)
             for row, column in itertools.product(rows, columns):
-                _mark(ax, row, column, "o", ACCENT)
+                _mark(ax, row, column, "o", ORANGE)
 
     def _draw_output(self, ax: Axes) -> None:
         output = self.averages()
@@ -215,15 +215,8 @@ def _checked_image(image) -> np.ndarray:
     return array.copy()
 
 
-def _whole(name: str, value, low: int, high: int) -> int:
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or not low <= value <= high:
-        raise ValueError(f"{name} should be a whole number from {low} to {high}; got {value!r}.")
-    return int(value)
-
-
 def _listed(numbers) -> str:
-    return ", ".join(str(number).replace("-", "−") for number in numbers)
+    return ", ".join(map(format_number, numbers))
 
 
 def _draw_grey(ax: Axes, values: np.ndarray, room: tuple[int, int], corner: int = 0) -> None:
@@ -239,7 +232,7 @@ def _draw_grey(ax: Axes, values: np.ndarray, room: tuple[int, int], corner: int 
 
 def _outline(ax: Axes, row: int, column: int, size: int) -> None:
     corner = (column - 0.5, row - 0.5)
-    for width, colour in ((4, "white"), (2, ACCENT)):
+    for width, colour in ((4, "white"), (2, ORANGE)):
         ax.add_patch(Rectangle(corner, size, size, fill=False, linewidth=width, edgecolor=colour))
 
 

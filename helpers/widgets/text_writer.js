@@ -130,7 +130,6 @@ function readState(model, work) {
 }
 
 const quoted = (character) => `“${tokenName(character)}”`;
-const percent = (share) => formatNumber(100 * share, 1);
 
 /** The prompt: characters that the model does not know are left out, and an empty field changes nothing. */
 function promptView(model, t, work) {
@@ -153,20 +152,14 @@ function promptView(model, t, work) {
 }
 
 function settingsView(model, t) {
-  const count = model.get("settings").vocab_size, save = () => model.save_changes();
-  const temperature = valuedRange(t("temperature"), { min: 0, max: 2, step: 0.05 }, (value) => model.set("temperature", value), save);
-  const topK = valuedRange(t("top_k"), { min: 1, max: count }, (value) => model.set("top_k", value), save);
-  const topP = valuedRange(t("top_p"), { min: 0.05, max: 1, step: 0.01 }, (value) => model.set("top_p", value), save);
+  const sliders = samplingSliders(model, t, model.get("settings").vocab_size);
   const seeds = Array.from({ length: SEEDS }, (_, seed) => [String(seed), String(seed)]);
   const seed = selectField(t("seed"), seeds, (text) => choose(model, { seed: Number(text) }));
   const paint = () => {
-    const { temperature: heat, topK: k, topP: p } = samplingOf(model);
-    temperature.show(heat, formatNumber(heat, 2));
-    topK.show(k, k === count ? t("all", { count }) : String(k));
-    topP.show(p ?? 1, p === null ? t("all", { count }) : formatNumber(p, 2));
+    sliders.paint();
     seed.select.value = model.get("seed");
   };
-  return { node: element("div", { class: "lm-settings" }, temperature.node, topK.node, topP.node), seed: seed.node, paint };
+  return { node: element("div", { class: "lm-settings" }, ...sliders.nodes), seed: seed.node, paint };
 }
 
 function buttonsView(model, t, work, seed) {

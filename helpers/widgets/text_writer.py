@@ -1,7 +1,6 @@
 """A trained language model that runs on the page and writes text, letter by letter."""
 
 import textwrap
-from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
@@ -10,21 +9,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from helpers.widgets._checks import checked_whole
 from helpers.widgets._language_model import forward, model_traits
 from helpers.widgets._random import uniforms
 from helpers.widgets._sampling import (
+    SLIDER_STRINGS,
     checked_setting,
     descending,
     draw_tokens,
     next_token_probabilities,
     token_name,
 )
-from helpers.widgets.base import Explorable
+from helpers.widgets.base import BLUE, ORANGE, Explorable
 
 MOST, BEST, SEEDS, DEEP = 2000, 5, 10, 8  # as in text_writer.js
 AT_START = 100  # characters
 WIDTH = 72  # of the still picture, in characters
-BLUE, ORANGE = "#0072B2", "#d55e00"
 
 
 class TextWriter(Explorable):
@@ -56,15 +56,12 @@ class TextWriter(Explorable):
     """
 
     module_name = "text_writer"
-    shared = ("_common", "_random", "_sampling", "_language_model")
+    shared = ("_common", "_random", "_sampling", "_sampling_sliders", "_language_model")
     STRINGS: ClassVar = {
+        **SLIDER_STRINGS,
         "prompt": "The text begins with",
         "unknown": "Left out, since the model knows {count} other characters only: {characters}",
         "empty": "The model needs at least one character to begin with.",
-        "temperature": "Temperature",
-        "top_k": "Top-k",
-        "top_p": "Top-p",
-        "all": "all {count}",
         "seed": "Random numbers",
         "next": "Next character",
         "write": "Write {count}",
@@ -85,8 +82,6 @@ class TextWriter(Explorable):
         "at_unread": "Character {number} of {count} is {character}.",
         "at_character": "Character {number} of {count} is {character}: the model gave it "
         "{percent} %, a surprise of {bits} bits, rank {rank} of {all}.",
-        "percent": "{percent} %",
-        "cut": "cut",
         "candidate": "{character}: to draw {now}, model {own} %",
         "legend_now": "to draw from",
         "legend_own": "the model's own, before temperature and cuts",
@@ -148,12 +143,8 @@ class TextWriter(Explorable):
 
     @traitlets.validate("place", "seed")
     def _check_number(self, proposal):
-        name, value = proposal["trait"].name, proposal["value"]
-        high = SEEDS - 1 if name == "seed" else MOST
-        whole = isinstance(value, Integral) and not isinstance(value, bool)
-        if not whole or not 0 <= value <= high:
-            raise ValueError(f"{name} should be a whole number from 0 to {high}; got {value!r}.")
-        return int(value)
+        name = proposal["trait"].name
+        return checked_whole(name, proposal["value"], 0, SEEDS - 1 if name == "seed" else MOST)
 
     def write(self, count: int) -> str:
         """The next `count` characters after the written ones, as the page writes them."""

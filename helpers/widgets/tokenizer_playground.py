@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from helpers.text import BytePairEncoding
+from helpers.widgets._checks import checked_choice, checked_whole
 from helpers.widgets.base import Explorable
 
 MOST_TOKENS = 65_536  # an id takes two bytes on the page
@@ -151,22 +152,16 @@ class TokenizerPlayground(Explorable):
 
     @traitlets.validate("tokenizer")
     def _check_tokenizer(self, proposal):
-        value, names = proposal["value"], list(self._tokenizers)
-        if value not in names:
-            raise ValueError(f"tokenizer should be one of {', '.join(names)}; got {value!r}.")
-        return value
+        return checked_choice("tokenizer", proposal["value"], self._tokenizers)
 
-    @traitlets.validate("vocab_size", "piece", "step")
-    def _check_number(self, proposal):
-        value, name = proposal["value"], proposal["trait"].name
-        low, high = 0, sys.maxsize
-        if name == "vocab_size":
-            low, high = 256, max(len(bpe.tokens) for bpe in self._tokenizers.values())
-        whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-        if not whole or not low <= value <= high:
-            limits = f"from {low} to {high}" if name == "vocab_size" else "from 0 on"
-            raise ValueError(f"{name} should be a whole number {limits}; got {value!r}.")
-        return int(value)
+    @traitlets.validate("vocab_size")
+    def _check_size(self, proposal):
+        largest = max(len(bpe.tokens) for bpe in self._tokenizers.values())
+        return checked_whole("vocab_size", proposal["value"], 256, largest)
+
+    @traitlets.validate("piece", "step")
+    def _check_place(self, proposal):
+        return checked_whole(proposal["trait"].name, proposal["value"], 0)
 
     def encode(self) -> list[int]:
         """The ids of the text with the chosen tokenizer and vocabulary size."""

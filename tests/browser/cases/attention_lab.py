@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from helpers.data import PlayModel, play_model
 from helpers.widgets import AttentionLab
 from tests.browser.cases import number
+from tests.browser.cases.next_token import compare_sampling
 from tests.language_models import LETTERS, random_play_model, torch_model, torch_pass
 
 MARKS = {" ": "␣", "\n": "↵"}
@@ -31,6 +32,7 @@ def _passage() -> str:
 
 
 def arithmetic(evaluate, rng: np.random.Generator) -> None:
+    compare_sampling(evaluate, rng)
     for text in [*ODD, LETTERS, "".join(rng.permutation(list(LETTERS + "0éß")))]:
         ids = [LETTERS.index(sign) for sign in text if sign in LETTERS]
         unknown = list(dict.fromkeys(sign for sign in text if sign not in LETTERS))

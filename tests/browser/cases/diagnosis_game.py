@@ -15,6 +15,7 @@ from helpers.widgets._diagnosis import (
     shuffled_order,
 )
 from tests.browser.cases import number
+from tests.browser.cases.next_token import compare_random
 from tests.browser.conftest import mount_on
 
 HEALTHY = "nothing: a healthy run"
@@ -56,6 +57,7 @@ def example() -> DiagnosisGame:
 
 
 def arithmetic(evaluate, rng: np.random.Generator) -> None:
+    compare_random(evaluate)
     for _ in range(40):
         _compare_order(evaluate, rng)
         _compare_score(evaluate, rng)

@@ -37,6 +37,7 @@ def _distributions() -> dict[str, torch.Tensor]:
 
 def arithmetic(evaluate, rng: np.random.Generator) -> None:
     compare_sampling(evaluate, rng)
+    compare_random(evaluate)
     for _ in range(20):
         probabilities = torch.tensor(rng.dirichlet(np.full(9, 0.5)))
         numbers = rng.random(200)
@@ -45,7 +46,7 @@ def arithmetic(evaluate, rng: np.random.Generator) -> None:
 
 
 def compare_sampling(evaluate, rng: np.random.Generator) -> None:
-    """Every function of _sampling.js and _random.js, from any explorable that holds them."""
+    """Every function of _sampling.js, from any explorable that holds it."""
     for _ in range(50):
         logits = torch.tensor(rng.normal(size=rng.integers(2, 70)) * rng.choice([0.1, 1, 5, 30]))
         settings = {
@@ -62,7 +63,11 @@ def compare_sampling(evaluate, rng: np.random.Generator) -> None:
     _compare_draws(evaluate, rng)
     for text in ("a", "", " ", "\n\t x", "␣"):
         assert evaluate("tokenName", text) == "".join(MARKS.get(sign, sign) for sign in text)
-    for seed in range(3):
+
+
+def compare_random(evaluate) -> None:
+    """The function of _random.js."""
+    for seed in (0, 1, 2, 2**32 - 1):
         assert evaluate("uniforms", seed, 50) == uniforms(seed, 50).tolist()
 
 

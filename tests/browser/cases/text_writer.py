@@ -12,7 +12,7 @@ from helpers.generation import generate, next_token_probabilities
 from helpers.widgets import TextWriter
 from helpers.widgets._random import uniforms
 from tests.browser.cases import number
-from tests.browser.cases.next_token import compare_sampling, drawn
+from tests.browser.cases.next_token import compare_random, compare_sampling, drawn
 from tests.language_models import LETTERS, random_play_model, torch_model
 
 CONTEXT = 30  # of the example: a hundred letters fill it again and again
@@ -34,6 +34,7 @@ def reference(vocab_size: int):
 
 def arithmetic(evaluate, rng: np.random.Generator) -> None:
     compare_sampling(evaluate, rng)
+    compare_random(evaluate)
     for context in (1, 2, 3, 4, 7, 8, 30):
         expected = starts(100, context)
         assert [evaluate("contextStart", length, context) for length in range(101)] == expected
