@@ -183,9 +183,9 @@ def _settle(given: dict, state: dict | None) -> argparse.Namespace:
         raise ValueError(
             f"--heads must divide --width, but {options.heads} does not divide {options.width}."
         )
-    if options.model == "llama" and options.width // options.heads % 2:
+    if options.model in ("modern", "llama") and options.width // options.heads % 2:
         raise ValueError(
-            "llama turns pairs of numbers: --width divided by --heads must be even, not "
+            f"{options.model} turns pairs of numbers: --width divided by --heads must be even, not "
             f"{options.width // options.heads}."
         )
     check_sampling(options.temperature, options.top_k, options.top_p)

@@ -282,6 +282,7 @@ WRONG = [
     (["--seed", str(2**63)], "--seed: must be a whole number of at least 0, not '92"),
     (["--heads", "3"], "--heads must divide --width, but 3 does not divide 16."),
     (["--heads", "16", "--model", "llama"], "divided by --heads must be even, not 1."),
+    (["--heads", "16", "--model", "modern"], "modern turns pairs of numbers: --width divided by"),
     (["--model", "rnn"], "--model: invalid choice: 'rnn' (choose from 'gpt', 'modern', 'llama')"),
     (["--lr", "0"], "--lr: must be a positive number such as 1e-3, not '0'"),
     (["--lr", "nan"], "--lr: must be a number, not 'nan'"),

@@ -345,3 +345,10 @@ def test_ids_that_do_not_fit_are_named(kind, ids, error, message):
 def test_heads_that_do_not_divide_are_named(heads):
     with pytest.raises(ValueError, match="n_heads must divide hidden_dim"):
         GroupedAttention(*heads)
+
+
+@pytest.mark.parametrize("heads", [(9, 3, 3), (6, 6, 2)])
+def test_heads_of_an_odd_width_are_named(heads):
+    """Half a pair cannot be turned; with a width of 3, torch would broadcast and say nothing."""
+    with pytest.raises(ValueError, match=r"hidden_dim divided by n_heads must be even, not [13]"):
+        GroupedAttention(*heads)

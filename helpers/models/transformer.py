@@ -129,6 +129,15 @@ def check_heads(hidden_dim: int, n_heads: int, n_kv_heads: int) -> None:
         )
 
 
+def check_pairs(hidden_dim: int, n_heads: int) -> None:
+    """Raise ValueError unless each head has pairs of numbers for rotary positions to turn."""
+    if hidden_dim // n_heads % 2:
+        raise ValueError(
+            "Rotary positions turn pairs of numbers: hidden_dim divided by n_heads must be even, "
+            f"not {hidden_dim // n_heads}."
+        )
+
+
 class SelfAttention(nn.Module):
     """Each token gathers from itself and those before, in `n_heads` ways. Built in chapter 10.
 
@@ -264,7 +273,11 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 class GroupedAttention(nn.Module):
     """Attention with rotary positions, where a group of queries shares one key and value.
 
-    Built in chapter 10.
+    `x` `(batch, time, hidden_dim)` -> the same; `cos` and `sin` are `(time, head_dim / 2)`. Built
+    in chapter 10.
+
+    Raises:
+        ValueError: heads that do not divide the width, or whose width is odd.
 
     Source: Ainslie et al., "GQA" (2023), section 2.2, arXiv:2305.13245.
     """
@@ -272,6 +285,7 @@ class GroupedAttention(nn.Module):
     def __init__(self, hidden_dim: int, n_heads: int, n_kv_heads: int):
         super().__init__()
         check_heads(hidden_dim, n_heads, n_kv_heads)
+        check_pairs(hidden_dim, n_heads)
         self.n_heads, self.n_kv_heads = n_heads, n_kv_heads
         kv_dim = hidden_dim // n_heads * n_kv_heads
         self.q_proj = nn.Linear(hidden_dim, hidden_dim, bias=False)
