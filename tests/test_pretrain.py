@@ -324,14 +324,17 @@ def test_each_process_takes_the_gpu_of_its_number(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     for number in ("0", "1"):
         monkeypatch.setenv("LOCAL_RANK", number)
         assert parallel.pick_device("auto") == torch.device("cuda", int(number))
         assert parallel.pick_device("cpu") == torch.device("cpu")
     assert chosen == [0, 1]
-    monkeypatch.setenv("LOCAL_RANK", "2")
-    with pytest.raises(ValueError, match="Process 2 has no GPU of its own: here are 2"):
-        parallel.pick_device("cuda")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
+    for number in ("0", "2"):  # the one that speaks has a GPU, and must say it, too
+        monkeypatch.setenv("LOCAL_RANK", number)
+        with pytest.raises(ValueError, match="3 processes need a GPU each, and here are 2: start"):
+            parallel.pick_device("cuda")
 
 
 @pytest.mark.parametrize("place", ["file", "file/below", "/proc/no"])
