@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -21,12 +22,15 @@ from helpers import parallel, pretraining
 from helpers.checkpoints import checkpoints_in, load_checkpoint, save_checkpoint
 from helpers.data import shakespeare
 from helpers.language import random_windows
-from helpers.models.transformer import GPT
+from helpers.language_recipes import CLASSIC, CLASSIC_STEPS, PLAIN
+from helpers.models.modern import ModernGPT
+from helpers.models.transformer import GPT, Llama
 from helpers.optim import AdamW, Muon, warmup_cosine
 from helpers.pretrain import main
 from helpers.pretraining import pretrain
 from helpers.recipes import RECIPES
 from helpers.runs import DivergedError
+from helpers.training import fit
 
 ROOT = Path(__file__).parent.parent
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -435,9 +439,9 @@ def test_the_program_itself(text, tmp_path):
 VOCABULARY = 5
 
 
-def network() -> GPT:
+def network(n_heads: int = 2) -> GPT:
     torch.manual_seed(3)
-    return GPT(VOCABULARY, context=8, hidden_dim=8, n_layers=1, n_heads=2)
+    return GPT(VOCABULARY, context=8, hidden_dim=8, n_layers=1, n_heads=n_heads)
 
 
 def ids() -> torch.Tensor:
@@ -558,6 +562,7 @@ def with_rate(lr: float) -> dict:
         (lambda: {"schedule": lambda step, steps: 1.0}, r"its schedule\.1 is 0\.5.*, not 1\.0"),
         (lambda: {"model": network().double()}, "is 'torch.float32', not 'torch.float64'"),
         (lambda: with_rate(0.01), "its optimizers is 'Muon, AdamW', not 'AdamW'"),
+        (lambda: {"model": network(4)}, r"its model's h\.0\.attn\.n_heads is 2, not 4"),
     ],
 )
 def test_another_call_in_the_same_folder_is_refused_and_names_what_differs(
@@ -566,6 +571,49 @@ def test_another_call_in_the_same_folder_is_refused_and_names_what_differs(
     cut_off(5, checkpoints=tmp_path)
     with pytest.raises(ValueError, match=message):
         train(**{"checkpoints": tmp_path, **changes()})
+
+
+SIZE = {"context": 8, "hidden_dim": 8, "n_layers": 1, "n_heads": 2}
+
+
+def modern(**switches) -> ModernGPT:
+    return ModernGPT(VOCABULARY, **SIZE, **switches)
+
+
+def llama(eps: float) -> Llama:
+    return Llama(VOCABULARY, **SIZE, n_kv_heads=1, mlp_dim=12, eps=eps)
+
+
+def scaled(scale) -> nn.Module:
+    """A model of somebody else's, with a number of numpy's, which no checkpoint may hold."""
+    model = network()
+    model.scale = scale
+    return model
+
+
+@pytest.mark.parametrize(
+    ("begun", "now", "message"),
+    [
+        (modern(), modern(qk_norm=True), r"model's switches\.qk_norm is False, not True"),
+        (modern(), modern(half=True), r"model's switches\.half is False, not True"),
+        (llama(1e-5), llama(1e-6), r"input_layernorm\.eps is 1e-05, not 1e-06"),
+        (scaled(np.float64(2)), scaled(np.float64(3)), r"scale is 'np\.float64\(2\.0\)', not 'np"),
+    ],
+)
+def test_a_model_that_differs_inside_is_refused(tmp_path, begun, now, message):
+    """Its weights have the same names and shapes, and it prints alike."""
+    adamw = [{"optimizers": [AdamW(model.parameters(), lr=0.01)]} for model in (begun, now)]
+    cut_off(5, model=begun, checkpoints=tmp_path, **adamw[0])
+    with pytest.raises(ValueError, match=message):
+        train(now, checkpoints=tmp_path, **adamw[1])
+
+
+def test_a_checkpoint_of_fit_is_refused(tmp_path):
+    pictures, labels = torch.rand(4, 1, 2, 2), torch.tensor([0, 1, 0, 1])
+    fit(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), pictures, labels, epochs=1, batch_size=4,
+        max_lr=0.1, generator=seeded(), checkpoints=tmp_path, quiet=True)  # fmt: skip
+    with pytest.raises(ValueError, match=r"\.pt is no checkpoint of pretrain: name an empty fol"):
+        train(checkpoints=tmp_path)
 
 
 def test_another_learning_rate_is_refused(tmp_path):
