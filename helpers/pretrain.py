@@ -30,6 +30,7 @@ from helpers.data import read_text, shakespeare
 from helpers.evaluation import device_of
 from helpers.generation import check_sampling, generate
 from helpers.language import Characters, bits_per_character, window_loss
+from helpers.language_recipes import half_is_faster
 from helpers.pretrain_options import DEFAULTS, FREE, fail, flag, given_options
 from helpers.pretraining import pretrain
 from helpers.recipes import RECIPES
@@ -67,7 +68,8 @@ def _run(given: dict) -> int:
     state = _stored(given)
     options = _settle(given, state)
     device = _device(options)
-    texts = _read(options, state) if options.steps else ()
+    options.half = _half(options, device, state)
+    texts = _read(options, state) if options.steps else ("", "")
     letters = Characters(state["notes"]["characters"] if state else "".join(texts))
     first = "\n" if "\n" in letters.numbers else letters.characters[0]
     prompt = letters.encode(options.prompt or first).to(device)
@@ -149,6 +151,7 @@ def _notes(options: argparse.Namespace, letters: Characters, texts: tuple[str, s
     """What is stored beside the weights."""
     return {
         "options": {name: getattr(options, name) for name in DEFAULTS},
+        "half": options.half,
         "characters": letters.characters,
         "text": options.text and str(Path(options.text).absolute()),
         "checksum": _checksum(texts),
@@ -197,6 +200,16 @@ def _device(options: argparse.Namespace) -> torch.device:
     if options.dtype == "float64" and device.type == "mps":
         raise ValueError("The device mps has no float64: take --device cpu.")
     return device
+
+
+def _half(options: argparse.Namespace, device: torch.device, state: dict | None) -> bool:
+    """Whether products are in bfloat16: as when the run began, else if all processes gain by it."""
+    if state and "half" in state["notes"]:
+        return state["notes"]["half"]
+    measured = "cuda" if torch.cuda.is_available() else "cpu"  # where `half_is_faster` looks
+    asked = options.model == "modern" and options.dtype == "float32" and device.type == measured
+    gains = torch.tensor(float(asked and half_is_faster()))
+    return parallel.mean_over_processes(gains) == 1
 
 
 def _read(options: argparse.Namespace, state: dict | None) -> tuple[str, str]:

@@ -10,7 +10,10 @@ import re
 import signal
 import subprocess
 import sys
+import weakref
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +21,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+import helpers.pretrain as command_line
 from helpers import parallel, pretraining
 from helpers.checkpoints import checkpoints_in, load_checkpoint, save_checkpoint
 from helpers.data import shakespeare
@@ -27,6 +31,7 @@ from helpers.models.modern import ModernGPT
 from helpers.models.transformer import GPT, Llama
 from helpers.optim import AdamW, Muon, warmup_cosine
 from helpers.pretrain import main
+from helpers.pretrain_options import DEFAULTS
 from helpers.pretraining import pretrain
 from helpers.recipes import RECIPES
 from helpers.runs import DivergedError
@@ -64,6 +69,7 @@ def largest_difference(ours: dict, theirs: dict) -> float:
 
 # Several processes. A program that torchrun starts twice runs each of these commands in turn.
 EXACT = ["--dtype", "float64", "--model", "llama"]
+MODERN = ["--dtype", "float64", "--model", "modern"]
 VARIANTS = {
     "right": None,
     "each keeps its own gradient": ("averaging", lambda model: model),
@@ -80,6 +86,7 @@ def train_variants(text: str, folder: str) -> None:
                 setattr(parallel, *change)
             assert main(command(Path(text), Path(folder, variant), *EXACT)) == 0
             vars(parallel).update(kept)
+        assert main(command(Path(text), Path(folder, "modern"), *MODERN)) == 0
         whole, _ = train(network().double())
         cut_off(7, model=network().double(), checkpoints=Path(folder, "cut"))
         resumed, _ = train(network().double(), checkpoints=Path(folder, "cut"))
@@ -134,6 +141,13 @@ def test_muon_and_adamw_in_two_processes_equal_one_and_each_other(two):
     assert largest_difference(ours, train(network().double())[0].state_dict()) < 1e-10
 
 
+def test_modern_in_two_processes_equals_one(two, text, tmp_path):
+    """Muon may round one weight to the other side; to take the same rows twice makes it 0.2."""
+    assert main(command(text, tmp_path, *MODERN)) == 0
+    ours, theirs = newest(two[0] / "modern"), newest(tmp_path)
+    assert largest_difference(ours["model"], theirs["model"]) < 1e-3
+
+
 def test_two_processes_that_were_cut_off_go_on_bit_for_bit(two):
     for rank in (0, 1):
         weights = torch.load(two[0] / f"weights{rank}.pt")
@@ -141,8 +155,9 @@ def test_two_processes_that_were_cut_off_go_on_bit_for_bit(two):
 
 
 def test_only_process_0_speaks(two):
-    assert two[1].stdout.count("sample at temperature") == len(VARIANTS)
-    assert two[1].stdout.count("100%") == len(VARIANTS)
+    runs = len(VARIANTS) + 1  # and modern
+    assert two[1].stdout.count("sample at temperature") == runs
+    assert two[1].stdout.count("100%") == runs
     [error] = [line for line in two[1].stderr.splitlines() if line.startswith("error: ")]
     assert error == (
         "error: The batch must be divisible by the number of processes, but 2 do not divide 5."
@@ -230,6 +245,62 @@ def test_the_processes_were_really_killed_and_went_on_from_what_was_saved(killed
     promised = re.findall(r"^The same command goes on after step (\d+),", killed[1], re.MULTILINE)
     assert list(map(int, promised)) == [4, 8]
     assert killed[1].count("sample at temperature") == 2
+
+
+def stop_at(monkeypatch, step: int) -> None:
+    """An interrupt after so many steps, before anything is saved."""
+    learn = pretraining.LanguageRun.learn
+
+    def learn_and_stop(run, *arguments):
+        learn(run, *arguments)
+        if run.step == step:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(pretraining.LanguageRun, "learn", learn_and_stop)
+
+
+def test_modern_goes_on_bit_for_bit_also_where_bfloat16_is_no_longer_faster(
+    monkeypatch, text, tmp_path
+):
+    """Whether it is faster is measured; two machines, or two moments, need not agree."""
+    more = ["--checkpoint-every", "4", "--model", "modern"]
+    monkeypatch.setattr(command_line, "half_is_faster", lambda: True)
+    assert main(command(text, tmp_path / "whole", *more)) == 0
+    with monkeypatch.context() as interrupted:
+        stop_at(interrupted, 10)
+        assert main(command(text, tmp_path / "cut", *more)) == 130
+    assert len(newest(tmp_path / "cut")["history"]["losses"]) == 8
+    monkeypatch.setattr(command_line, "half_is_faster", lambda: False)
+    assert main(command(text, tmp_path / "cut", *more)) == 0
+    ours, theirs = newest(tmp_path / "cut"), newest(tmp_path / "whole")
+    assert ours["history"] == theirs["history"]
+    assert largest_difference(ours["model"], theirs["model"]) == 0
+    assert main(command(text, tmp_path / "float32", *more)) == 0  # the two do differ
+    assert newest(tmp_path / "float32")["history"] != theirs["history"]
+
+
+@pytest.mark.parametrize(
+    ("change", "faster", "shares", "expected"),
+    [
+        ({}, True, 1.0, True),
+        ({}, False, 1.0, False),
+        ({}, True, 0.5, False),  # in one of two processes only
+        ({"model": "gpt"}, True, 1.0, False),
+        ({"dtype": "float64"}, True, 1.0, False),
+        ({"device": "mps"}, True, 1.0, False),  # it is measured elsewhere
+    ],
+)
+def test_modern_is_in_bfloat16_where_all_processes_gain_by_it(
+    monkeypatch, change, faster, shares, expected
+):
+    given = {"model": "modern", "dtype": "float32", "device": "cpu", **change}
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(command_line, "half_is_faster", lambda: faster)
+    monkeypatch.setattr(parallel, "mean_over_processes", lambda value: value.item() * shares)
+    options, device = SimpleNamespace(**given), torch.device(given["device"])
+    assert command_line._half(options, device, None) == expected
+    for kept in (True, False):
+        assert command_line._half(options, device, {"notes": {"half": kept}}) == kept
 
 
 # The command line.
@@ -669,3 +740,32 @@ def test_the_classic_recipe_shrinks_matrices_alone():
     assert [group["weight_decay"] for group in groups] == [0.1, 0.0]
     assert {w.ndim for w in groups[0]["params"]} == {2}
     assert {w.ndim for w in groups[1]["params"]} == {1}
+
+
+def settings_of(optimizers: list) -> list[dict]:
+    """All settings of all groups, and how many weights each has."""
+    return [
+        {**group, "params": len(group["params"])} for o in optimizers for group in o.param_groups
+    ]
+
+
+@pytest.mark.parametrize(("kind", "recipe"), [("gpt", CLASSIC), ("modern", PLAIN)])
+def test_the_usual_options_are_the_recipe_that_was_chosen(kind, recipe):
+    """Else a new choice in `language_recipes` would leave the command line behind."""
+    made, options = RECIPES[kind], {**DEFAULTS, **RECIPES[kind].usual}
+    ours = made.model(29, SimpleNamespace(**options, half=False))
+    theirs = replace(recipe, switches={**recipe.switches, "half": False}).model(29)
+    assert {name: w.shape for name, w in ours.named_parameters()} == {
+        name: w.shape for name, w in theirs.named_parameters()
+    }
+    assert getattr(ours, "switches", theirs.switches) == theirs.switches
+    assert (options["context"], options["batch"]) == (recipe.context, recipe.batch_size)
+    assert (options["heads"], made.clip_norm) == (recipe.shape["n_heads"], recipe.clip_norm)
+    optimizers = [made.optimizers(ours, options["lr"]), recipe.optimizers(theirs)]
+    for group, its in zip(*map(settings_of, optimizers), strict=True):
+        assert {**group, "lr": its["lr"]} == its
+        assert group["lr"] == pytest.approx(its["lr"])  # 5 · 0.006 is not quite 0.03
+
+
+def test_the_usual_length_is_the_classic_one():
+    assert DEFAULTS["steps"] == CLASSIC_STEPS
