@@ -393,6 +393,13 @@ def test_a_device_that_is_not_here_is_one_clear_sentence(capsys, text):
     one_sentence(run(capsys, *command(text, None, "--device", "cuda")), message)
 
 
+def test_help_names_what_is_usual_for_each_model(capsys):
+    code, out, _ = run(capsys, "--help")
+    assert code == 0
+    for usual in ("4; modern 3", "64; modern 128", "12; modern 16", "0.001; modern 0.006", "2000"):
+        assert f"(usually {usual})" in " ".join(out.split())
+
+
 def test_each_process_takes_the_gpu_of_its_number(monkeypatch):
     """Without a GPU, as far as it can be seen: torch's answers are stood in for."""
     chosen = []
