@@ -9,6 +9,7 @@
 """
 
 import argparse
+import math
 import sys
 import time
 import warnings
@@ -16,7 +17,7 @@ import zlib
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from helpers import parallel
 from helpers.checkpoints import (
@@ -73,13 +74,12 @@ def _run(given: dict) -> int:
     letters = Characters(state["notes"]["characters"] if state else "".join(texts))
     first = "\n" if "\n" in letters.numbers else letters.characters[0]
     prompt = letters.encode(options.prompt or first).to(device)
-    torch.manual_seed(options.seed)  # the first weights
-    model = RECIPES[options.model].model(len(letters), options)
-    model.to(device)
-    {"float32": model.float, "float64": model.double}[options.dtype]()  # complex tables stay
+    model = _model(options, len(letters), device)
+    done = len(state["history"]["losses"]) if state else 0
     if not options.steps:
         load_weights(model, state["model"])
-    elif not _train(model, options, letters, texts, state):
+    del state  # as large as the model and all that its optimizers keep
+    if options.steps and not _train(model, options, letters, texts, done):
         return 130
     if parallel.rank() == 0 and options.sample:
         generator = torch.Generator().manual_seed(options.seed)
@@ -89,10 +89,22 @@ def _run(given: dict) -> int:
     return 0
 
 
-def _train(model: nn.Module, options, letters: Characters, texts, state: dict | None) -> bool:
+def _model(options: argparse.Namespace, vocab_size: int, device: torch.device) -> nn.Module:
+    """The model with its first weights."""
+    torch.manual_seed(options.seed)
+    model = RECIPES[options.model].model(vocab_size, options).to(device)
+    return {"float32": model.float, "float64": model.double}[options.dtype]()  # complex tables stay
+
+
+def _train(
+    model: nn.Module,
+    options: argparse.Namespace,
+    letters: Characters,
+    texts: tuple[str, str],
+    done: int,
+) -> bool:
     """Train, and say how well the model predicts the validation part. False after an interrupt."""
     recipe, (training, validation) = RECIPES[options.model], texts
-    done = len(state["history"]["losses"]) if state else 0
     _describe(model, options, letters, texts, done)
     start = time.perf_counter()
     losses = pretrain(
@@ -112,15 +124,31 @@ def _train(model: nn.Module, options, letters: Characters, texts, state: dict | 
         tokens = (options.steps - done) * options.batch * options.context
         _say(f"speed: {tokens / seconds:,.0f} tokens per second")
     if validation and parallel.rank() == 0:
-        loss = window_loss(model, letters.encode(validation), options.context)
-        _say(
-            f"validation: {loss:.3f} nats per character, {bits_per_character(loss, 1, 1):.3f} "
-            f"bits, in windows of {options.context}"
-        )
+        _judge(model, letters.encode(validation), options.context)
     return True
 
 
-def _describe(model: nn.Module, options, letters: Characters, texts, done: int) -> None:
+def _judge(model: nn.Module, ids: Tensor, context: int) -> None:
+    """Say the loss on the validation part `(n,)`: the last step's weights are seen here first."""
+    loss = window_loss(model, ids, context)
+    if not math.isfinite(loss):
+        raise DivergedError(
+            f"The last step left a model whose validation loss is {loss}: begin anew with a "
+            "smaller --lr, and another --out."
+        )
+    _say(
+        f"validation: {loss:.3f} nats per character, {bits_per_character(loss, 1, 1):.3f} "
+        f"bits, in windows of {context}"
+    )
+
+
+def _describe(
+    model: nn.Module,
+    options: argparse.Namespace,
+    letters: Characters,
+    texts: tuple[str, str],
+    done: int,
+) -> None:
     training, validation = map(len, texts)
     _say(
         f"text: {options.text or PLAYS}, {training:,} characters for training and "

@@ -23,7 +23,12 @@ from torch.nn.functional import cross_entropy
 
 import helpers.pretrain as command_line
 from helpers import parallel, pretraining
-from helpers.checkpoints import checkpoints_in, load_checkpoint, save_checkpoint
+from helpers.checkpoints import (
+    checkpoints_in,
+    latest_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from helpers.data import shakespeare
 from helpers.language import random_windows
 from helpers.language_recipes import CLASSIC, CLASSIC_STEPS, PLAIN
@@ -473,6 +478,30 @@ def test_steps_0_samples_without_the_text_as_many_characters_as_asked_for(
     assert draws[0] != draws[1]
 
 
+def test_a_temperature_too_near_to_0_is_one_clear_sentence(capsys, finished):
+    outcome = run(capsys, "--out", finished, "--steps", "0", "--temperature", "1e-50")
+    one_sentence(outcome, "at temperature 1e-50: ")
+
+
+def test_the_stored_state_is_not_kept_in_memory_while_the_run_goes_on(monkeypatch, finished):
+    """It is as large as the model and all that its optimizers keep."""
+    weights, alive = [], []
+
+    def read(folder):
+        path, state = latest_checkpoint(folder)
+        weights.append(weakref.ref(state["model"]["wte.weight"]))
+        return path, state
+
+    def watched(*arguments, **settings):
+        alive.append(weights[0]() is not None)
+        return pretrain(*arguments, **settings)
+
+    monkeypatch.setattr(command_line, "latest_checkpoint", read)
+    monkeypatch.setattr(command_line, "pretrain", watched)
+    assert main(["--out", str(finished)]) == 0
+    assert alive == [False]
+
+
 def test_a_damaged_checkpoint_is_a_warning_and_all_of_them_an_error(capsys, text, tmp_path):
     assert main(command(text, tmp_path, "--checkpoint-every", "2", steps=3)) == 0
     capsys.readouterr()
@@ -497,6 +526,14 @@ def test_a_rate_far_too_high_is_a_sentence_that_names_the_last_checkpoint(capsys
     assert re.match(
         r"error: The loss is nan after \d steps. Last good checkpoint: .*/step-00000", err
     )
+
+
+def test_a_last_step_that_diverges_is_known_however_often_one_asks(capsys, text, tmp_path):
+    """No loss of a batch tells: there is none after it."""
+    for _ in range(2):
+        code, out, err = run(capsys, *command(text, tmp_path, "--lr", "1e30", steps=1))
+        assert (code, "nan" in out) == (1, False)
+        assert re.fullmatch(r"error: The last step left a model whose .* loss is nan: .*\n", err)
 
 
 def test_the_program_itself(text, tmp_path):
