@@ -34,7 +34,7 @@ class LanguageRun(Run):
     notes: dict = field(default_factory=dict)  # stored with the weights, and not looked at here
 
     def learn(self, forward: nn.Module, ids: Tensor, batch_size: int, context: int, factor: float):
-        """One step: the loss of a batch, its gradient, and a move of all weights.
+        """One step on ids `(n,)`: the loss of a batch, its gradient, and a move of all weights.
 
         Every process draws the same batch and learns from its own rows; `forward` is the model,
         with the gradients averaged over the processes.
@@ -88,7 +88,8 @@ def pretrain(
     vocab_size)`. The model changes in place. Losses are in nats per token.
 
     - `schedule(step, steps)` is the factor on the rates of all `optimizers`; `clip_norm` bounds the
-      norm of all gradients together.
+      norm of all gradients together. A rate that an earlier run or a scheduler has left as
+      `initial_lr` is the one that counts, and not `lr`.
     - Each of the `callbacks` is called with the losses after every step; True ends the run.
     - `checkpoints` is a folder. The state is saved there at the start, every `checkpoint_every`
       steps (a tenth of the run, if not given) and at the end, with the `notes`: texts and numbers
