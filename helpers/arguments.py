@@ -1,4 +1,4 @@
-"""Checks of what `helpers.training.fit` is given, all of them before the first weight moves.
+"""Checks of what `fit` and `pretrain` are given, all of them before the first weight moves.
 
 One sentence says what was expected and what came.
 """

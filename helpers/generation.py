@@ -22,25 +22,26 @@ def next_token_probabilities(
     """Turn logits `(…, vocab_size)` into the probabilities to draw from. Built in chapter 10.
 
     `temperature` divides the logits; 0 gives the largest all the probability. Then only the `top_k`
-    largest are kept, and of these the fewest that together reach `top_p`; the rest gets 0.
+    largest are kept, and of these the fewest that together reach `top_p`; the rest gets 0. A
+    `top_p` of 1 keeps all, also those that are too small to be seen in a sum.
 
     >>> next_token_probabilities(torch.tensor([2.0, 1.0, 0.0]), top_k=2)
     tensor([0.7311, 0.2689, 0.0000])
 
     Raises:
-        ValueError: a setting outside its range.
+        ValueError: a setting outside its range, or logits that are not finite.
 
     Source: Holtzman et al., "The curious case of neural text degeneration" (2020), section 3.1,
     arXiv:1904.09751.
     """
     check_sampling(temperature, top_k, top_p)
-    if temperature == 0:
-        logits, temperature, top_k = logits.clone(), 1.0, 1
-    values, order = (logits / temperature).sort(dim=-1, descending=True, stable=True)
+    top_k = 1 if temperature == 0 else top_k
+    values, order = (logits / (temperature or 1.0)).sort(dim=-1, descending=True, stable=True)
     if top_k is not None:
         values[..., top_k:] = -math.inf
     probabilities = values.softmax(dim=-1)
-    if top_p is not None:
+    check_probabilities(probabilities, temperature)
+    if top_p is not None and top_p < 1:
         before = probabilities.cumsum(dim=-1) - probabilities  # of all larger ones together
         probabilities = probabilities.masked_fill(before >= top_p, 0)
         probabilities = probabilities / probabilities.sum(dim=-1, keepdim=True)
@@ -51,10 +52,27 @@ def check_sampling(temperature: float, top_k: int | None, top_p: float | None) -
     """Raise ValueError for settings that leave nothing to draw from."""
     if not 0 <= temperature < math.inf:
         raise ValueError(f"temperature must be 0 or a positive number, not {temperature!r}.")
-    if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
+    whole = isinstance(top_k, int) and not isinstance(top_k, bool)
+    if top_k is not None and not (whole and top_k >= 1):
         raise ValueError(f"top_k must be a whole number of at least 1, or None, not {top_k!r}.")
     if top_p is not None and not 0 < top_p <= 1:
         raise ValueError(f"top_p must be above 0 and at most 1, or None, not {top_p!r}.")
+
+
+def check_probabilities(probabilities: Tensor, temperature: float) -> None:
+    """Raise ValueError where logits that were not finite have left no numbers."""
+    if probabilities.isnan().any():
+        raise ValueError(
+            f"There are no probabilities at temperature {temperature!r}: the logits are not "
+            "finite, since the training diverged, or it is too near to 0: take 0."
+        )
+
+
+def check_prompt(ids: Tensor) -> None:
+    """Raise ValueError unless these are ids `(batch, time)`."""
+    if not isinstance(ids, Tensor) or ids.ndim != 2:
+        came = tuple(ids.shape) if isinstance(ids, Tensor) else type(ids).__name__
+        raise ValueError(f"ids must be (batch, time), as letters.encode(text)[None], not {came}.")
 
 
 @torch.no_grad()
@@ -67,23 +85,32 @@ def generate(
     cached: bool = True,
     **sampling,
 ) -> Tensor:
-    """Append `n_tokens` drawn tokens to ids `(batch, time)`. Built in chapter 10.
+    """Append drawn tokens: ids `(batch, time)` -> `(batch, time + n_tokens)`. Built in chapter 10.
 
     `sampling` goes to `next_token_probabilities`. With `cached`, each step reads one token instead
-    of all; the tokens are the same. When the context is full, the model goes on with its last half.
+    of all; the tokens are the same. The model sees the last `context` tokens at most; when they are
+    full, it goes on with their last half. It comes back in the mode in which it came.
 
     >>> generate(model, ids, 100, temperature=0.8, generator=torch.Generator().manual_seed(0))
+
+    Raises:
+        ValueError: ids of another shape, or what `next_token_probabilities` refuses.
     """
+    check_prompt(ids)
+    was_training, half = model.training, max(1, model.context // 2)
     model.eval()
     cache, start = Cache(), max(0, ids.shape[1] - model.context)
-    for _ in range(n_tokens):
-        if ids.shape[1] - start > model.context:
-            cache, start = Cache(), ids.shape[1] - max(1, model.context // 2)
-        if cached:
-            logits = model(ids[:, start + len(cache) :], cache)[:, -1]
-        else:
-            logits = model(ids[:, start:])[:, -1]
-        probabilities = next_token_probabilities(logits, **sampling).cpu()
-        drawn = torch.multinomial(probabilities, 1, generator=generator)
-        ids = torch.cat([ids, drawn.to(ids.device)], dim=1)
+    try:
+        for _ in range(n_tokens):
+            if ids.shape[1] - start > model.context:
+                cache, start = Cache(), ids.shape[1] - half
+            if cached:
+                logits = model(ids[:, start + len(cache) :], cache)[:, -1]
+            else:
+                logits = model(ids[:, start:])[:, -1]
+            probabilities = next_token_probabilities(logits, **sampling).cpu()
+            drawn = torch.multinomial(probabilities, 1, generator=generator)
+            ids = torch.cat([ids, drawn.to(ids.device)], dim=1)
+    finally:
+        model.train(was_training)
     return ids

@@ -60,6 +60,7 @@ def optimizers_for(
 ) -> list[Optimizer]:
     """Muon for the matrices inside the blocks, AdamW for all other weights. Built in chapter 13.
 
+    `model.h` holds the blocks.
     Embeddings and the head are tables with a row per token: a row moves when its token comes, and
     Muon would move all rows alike. The convolution's weights are no matrix either.
 
@@ -78,7 +79,7 @@ def optimizers_for(
 class LanguageRecipe:
     """How a language model is made and trained."""
 
-    shape: dict = field(default_factory=dict)  # n_layers, n_heads, hidden_dim
+    shape: dict = field(default_factory=dict)  # n_layers, n_heads, hidden_dim: all three
     switches: dict = field(default_factory=dict)  # of `modern.Switches`
     context: int = 64
     batch_size: int = 12
@@ -146,7 +147,11 @@ def learn(
 ) -> int:
     """Train on random windows of ids `(n,)` until all is done; return the steps.
 
-    The model changes in place.
+    The model changes in place; it may be on another device than ids. Nothing checks that the loss
+    is finite.
+
+    Raises:
+        ValueError: a text that is shorter than a window and its next token.
 
     >>> learn(model, ids, PLAIN, of_steps(100), generator=torch.Generator().manual_seed(0))
     100
@@ -164,7 +169,8 @@ def descend(
 ) -> int:
     """Learn from the batches of `draw()`, windows and targets, until all is done; return the steps.
 
-    The loop of `learn`, for whoever draws otherwise or moves a part of the model only.
+    Both are `(batch, time)`. The loop of `learn`, for whoever draws otherwise or moves a part of
+    the model only.
     """
     optimizer, device, step = Together(optimizers), device_of(model), 0
     while (share := share_done(step)) < 1:

@@ -64,9 +64,14 @@ def pick_device(name: str) -> torch.device:
         raise ValueError("Several processes cannot share mps: take --device cpu.")
     if name != "cuda":
         return torch.device(name)
-    number, gpus = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
-    if number >= gpus:
-        raise ValueError(f"Process {number} has no GPU of its own: here are {gpus}.")
+    number = int(os.environ.get("LOCAL_RANK", "0"))
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # on this machine; all raise alike
+    gpus = torch.cuda.device_count()
+    if processes > gpus:
+        raise ValueError(
+            f"{processes} processes need a GPU each, and here are {gpus}: start {gpus}, or take "
+            "--device cpu."
+        )
     torch.cuda.set_device(number)  # what says "cuda" without a number means this one
     return torch.device("cuda", number)
 

@@ -9,6 +9,7 @@
 """
 
 import argparse
+import math
 import sys
 import time
 import warnings
@@ -16,7 +17,7 @@ import zlib
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from helpers import parallel
 from helpers.checkpoints import (
@@ -30,6 +31,7 @@ from helpers.data import read_text, shakespeare
 from helpers.evaluation import device_of
 from helpers.generation import check_sampling, generate
 from helpers.language import Characters, bits_per_character, window_loss
+from helpers.language_recipes import half_is_faster
 from helpers.pretrain_options import DEFAULTS, FREE, fail, flag, given_options
 from helpers.pretraining import pretrain
 from helpers.recipes import RECIPES
@@ -67,17 +69,17 @@ def _run(given: dict) -> int:
     state = _stored(given)
     options = _settle(given, state)
     device = _device(options)
-    texts = _read(options, state) if options.steps else ()
+    options.half = _half(options, device, state)
+    texts = _read(options, state) if options.steps else ("", "")
     letters = Characters(state["notes"]["characters"] if state else "".join(texts))
     first = "\n" if "\n" in letters.numbers else letters.characters[0]
     prompt = letters.encode(options.prompt or first).to(device)
-    torch.manual_seed(options.seed)  # the first weights
-    model = RECIPES[options.model].model(len(letters), options)
-    model.to(device)
-    {"float32": model.float, "float64": model.double}[options.dtype]()  # complex tables stay
+    model = _model(options, len(letters), device)
+    done = len(state["history"]["losses"]) if state else 0
     if not options.steps:
         load_weights(model, state["model"])
-    elif not _train(model, options, letters, texts, state):
+    del state  # as large as the model and all that its optimizers keep
+    if options.steps and not _train(model, options, letters, texts, done):
         return 130
     if parallel.rank() == 0 and options.sample:
         generator = torch.Generator().manual_seed(options.seed)
@@ -87,10 +89,22 @@ def _run(given: dict) -> int:
     return 0
 
 
-def _train(model: nn.Module, options, letters: Characters, texts, state: dict | None) -> bool:
+def _model(options: argparse.Namespace, vocab_size: int, device: torch.device) -> nn.Module:
+    """The model with its first weights."""
+    torch.manual_seed(options.seed)
+    model = RECIPES[options.model].model(vocab_size, options).to(device)
+    return {"float32": model.float, "float64": model.double}[options.dtype]()  # complex tables stay
+
+
+def _train(
+    model: nn.Module,
+    options: argparse.Namespace,
+    letters: Characters,
+    texts: tuple[str, str],
+    done: int,
+) -> bool:
     """Train, and say how well the model predicts the validation part. False after an interrupt."""
     recipe, (training, validation) = RECIPES[options.model], texts
-    done = len(state["history"]["losses"]) if state else 0
     _describe(model, options, letters, texts, done)
     start = time.perf_counter()
     losses = pretrain(
@@ -110,15 +124,31 @@ def _train(model: nn.Module, options, letters: Characters, texts, state: dict | 
         tokens = (options.steps - done) * options.batch * options.context
         _say(f"speed: {tokens / seconds:,.0f} tokens per second")
     if validation and parallel.rank() == 0:
-        loss = window_loss(model, letters.encode(validation), options.context)
-        _say(
-            f"validation: {loss:.3f} nats per character, {bits_per_character(loss, 1, 1):.3f} "
-            f"bits, in windows of {options.context}"
-        )
+        _judge(model, letters.encode(validation), options.context)
     return True
 
 
-def _describe(model: nn.Module, options, letters: Characters, texts, done: int) -> None:
+def _judge(model: nn.Module, ids: Tensor, context: int) -> None:
+    """Say the loss on the validation part `(n,)`: the last step's weights are seen here first."""
+    loss = window_loss(model, ids, context)
+    if not math.isfinite(loss):
+        raise DivergedError(
+            f"The last step left a model whose validation loss is {loss}: begin anew with a "
+            "smaller --lr, and another --out."
+        )
+    _say(
+        f"validation: {loss:.3f} nats per character, {bits_per_character(loss, 1, 1):.3f} "
+        f"bits, in windows of {context}"
+    )
+
+
+def _describe(
+    model: nn.Module,
+    options: argparse.Namespace,
+    letters: Characters,
+    texts: tuple[str, str],
+    done: int,
+) -> None:
     training, validation = map(len, texts)
     _say(
         f"text: {options.text or PLAYS}, {training:,} characters for training and "
@@ -149,6 +179,7 @@ def _notes(options: argparse.Namespace, letters: Characters, texts: tuple[str, s
     """What is stored beside the weights."""
     return {
         "options": {name: getattr(options, name) for name in DEFAULTS},
+        "half": options.half,
         "characters": letters.characters,
         "text": options.text and str(Path(options.text).absolute()),
         "checksum": _checksum(texts),
@@ -183,9 +214,9 @@ def _settle(given: dict, state: dict | None) -> argparse.Namespace:
         raise ValueError(
             f"--heads must divide --width, but {options.heads} does not divide {options.width}."
         )
-    if options.model == "llama" and options.width // options.heads % 2:
+    if options.model in ("modern", "llama") and options.width // options.heads % 2:
         raise ValueError(
-            "llama turns pairs of numbers: --width divided by --heads must be even, not "
+            f"{options.model} turns pairs of numbers: --width divided by --heads must be even, not "
             f"{options.width // options.heads}."
         )
     check_sampling(options.temperature, options.top_k, options.top_p)
@@ -197,6 +228,16 @@ def _device(options: argparse.Namespace) -> torch.device:
     if options.dtype == "float64" and device.type == "mps":
         raise ValueError("The device mps has no float64: take --device cpu.")
     return device
+
+
+def _half(options: argparse.Namespace, device: torch.device, state: dict | None) -> bool:
+    """Whether products are in bfloat16: as when the run began, else if all processes gain by it."""
+    if state and "half" in state["notes"]:
+        return state["notes"]["half"]
+    measured = "cuda" if torch.cuda.is_available() else "cpu"  # where `half_is_faster` looks
+    asked = options.model == "modern" and options.dtype == "float32" and device.type == measured
+    gains = torch.tensor(float(asked and half_is_faster()))
+    return parallel.mean_over_processes(gains) == 1
 
 
 def _read(options: argparse.Namespace, state: dict | None) -> tuple[str, str]:

@@ -7,7 +7,7 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
 
 import torch
@@ -34,7 +34,7 @@ class LanguageRun(Run):
     notes: dict = field(default_factory=dict)  # stored with the weights, and not looked at here
 
     def learn(self, forward: nn.Module, ids: Tensor, batch_size: int, context: int, factor: float):
-        """One step: the loss of a batch, its gradient, and a move of all weights.
+        """One step on ids `(n,)`: the loss of a batch, its gradient, and a move of all weights.
 
         Every process draws the same batch and learns from its own rows; `forward` is the model,
         with the gradients averaged over the processes.
@@ -58,6 +58,11 @@ class LanguageRun(Run):
 
     def state_dict(self) -> dict:
         return {**super().state_dict(), "notes": self.notes}
+
+    def _check_origin(self, path: Path, state: dict) -> None:
+        if "notes" not in state:
+            raise ValueError(f"{path} is no checkpoint of pretrain: name an empty folder.")
+        super()._check_origin(path, state)
 
 
 def pretrain(
@@ -83,7 +88,8 @@ def pretrain(
     vocab_size)`. The model changes in place. Losses are in nats per token.
 
     - `schedule(step, steps)` is the factor on the rates of all `optimizers`; `clip_norm` bounds the
-      norm of all gradients together.
+      norm of all gradients together. A rate that an earlier run or a scheduler has left as
+      `initial_lr` is the one that counts, and not `lr`.
     - Each of the `callbacks` is called with the losses after every step; True ends the run.
     - `checkpoints` is a folder. The state is saved there at the start, every `checkpoint_every`
       steps (a tenth of the run, if not given) and at the end, with the `notes`: texts and numbers
@@ -162,7 +168,20 @@ def _settings(run: LanguageRun, ids, steps: int, batch_size: int, context: int, 
         **_flat([_constants(group) for group in groups], "optimizer"),
         **_flat(looks, "schedule"),
         **_flat([line.strip() for line in str(run.model).splitlines()], "model"),
+        **_inner(run.model),
     }
+
+
+def _inner(model: nn.Module) -> dict:
+    """The settings of every part, such as n_heads, which its printed form does not show."""
+    found = {}
+    for part_name, part in model.named_modules():
+        for name, value in vars(part).items():
+            if not name.startswith("_") and name != "training":
+                fields = asdict(value) if is_dataclass(value) else value
+                found |= _flat(fields, f"model's {part_name}.{name}".replace(" .", " "))
+    plain = (int, float, str, bool, type(None))  # a checkpoint holds no others, such as numpy's
+    return {name: value if type(value) in plain else repr(value) for name, value in found.items()}
 
 
 def _check(model, ids, steps, batch_size, context, optimizers, schedule, callbacks) -> None:

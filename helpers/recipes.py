@@ -1,5 +1,8 @@
 """How the language models of the command line are made and trained: one recipe per kind.
 
+What was chosen for `gpt` and `modern` stands in `helpers.language_recipes`; here options may change
+it.
+
 Source of the classic one: Karpathy, "nanoGPT" (2022), its small run on one processor.
 """
 
@@ -12,13 +15,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from helpers import language_recipes
-from helpers.language_recipes import (
-    FAST_SWITCHES,
-    classic_optimizers,
-    half_is_faster,
-    hold_then_fall,
-    optimizers_for,
-)
+from helpers.language_recipes import PLAIN, classic_optimizers, optimizers_for
 from helpers.models.modern import ModernGPT
 from helpers.models.transformer import GPT, Llama
 
@@ -52,8 +49,8 @@ def llama(vocab_size: int, options: argparse.Namespace) -> Llama:
 
 
 def modern(vocab_size: int, options: argparse.Namespace) -> ModernGPT:
-    """Chapter 13's fast plain Transformer; in bfloat16 where that is faster here."""
-    switches = {**FAST_SWITCHES, "half": options.dtype == "float32" and half_is_faster()}
+    """Chapter 13's fast plain Transformer; `options.half` says whether in bfloat16."""
+    switches = {**PLAIN.switches, "half": options.half}
     return ModernGPT(vocab_size, context=options.context, hidden_dim=options.width,
                      n_layers=options.layers, n_heads=options.heads, **switches)  # fmt: skip
 
@@ -64,8 +61,8 @@ def muon_and_adamw(model: nn.Module, lr: float) -> list[Optimizer]:
 
 
 def fast_schedule(step: int, steps: int) -> float:
-    """Full rate for the first half, then in a straight line to zero."""
-    return hold_then_fall(step / steps)
+    """The fast recipe's, of whole steps."""
+    return PLAIN.schedule(step / steps)
 
 
 def classic_schedule(step: int, steps: int) -> float:
@@ -80,8 +77,13 @@ RECIPES = {
         modern,
         muon_and_adamw,
         fast_schedule,
-        None,
-        {"layers": 3, "context": 128, "batch": 16, "lr": 6e-3},
+        PLAIN.clip_norm,
+        {
+            "layers": PLAIN.shape["n_layers"],
+            "context": PLAIN.context,
+            "batch": PLAIN.batch_size,
+            "lr": 6e-3,  # of AdamW; a test holds it and Muon's to `PLAIN.optimizers`
+        },
     ),
     "llama": Recipe(llama, classic_optimizers, classic_schedule, 1.0, {}),
 }

@@ -1,6 +1,6 @@
 """One training run: its step, its history, and the state that a checkpoint holds.
 
-`helpers.training.fit` is the loop around it.
+`helpers.training.fit` and `helpers.pretraining.pretrain` are the loops around it.
 """
 
 import math

@@ -3,6 +3,7 @@
 python -m pytest tests/test_language_recipes.py
 """
 
+import ast
 import time
 from dataclasses import replace
 
@@ -10,11 +11,13 @@ import pytest
 import torch
 from torch.optim import Muon
 
+from benchmarks import classic_recipe
 from helpers import language_recipes
 from helpers.language import window_loss
 from helpers.language_recipes import (
     ANYTHING,
     CLASSIC,
+    CLASSIC_STEPS,
     PLAIN,
     SHORT,
     classic_schedule,
@@ -24,6 +27,9 @@ from helpers.language_recipes import (
     of_steps,
     optimizers_for,
 )
+from helpers.optim import warmup_cosine
+from helpers.recipes import RECIPES
+from tests.notebooks import ROOT, code, read
 
 SMALL = {"n_layers": 2, "n_heads": 2, "hidden_dim": 16}
 
@@ -63,6 +69,40 @@ def test_schedules_are_continuous_and_end_where_they_say():
         assert factors[0] == pytest.approx(start)
         assert factors[-1] == pytest.approx(end)
         assert factors.max() == pytest.approx(1)
+
+
+def test_the_fast_schedule_holds_for_half_the_run():
+    assert [hold_then_fall(share) for share in (0, 0.25, 0.5, 0.75, 1)] == [1, 1, 1, 0.5, 0]
+    assert [RECIPES["modern"].schedule(step, 4) for step in range(4)] == [1, 1, 1, 0.5]
+
+
+def chapters_classic_rate():
+    """The function that chapter 13 writes out."""
+    [cell] = [
+        cell.source
+        for cell in code(read(ROOT / "book/13_pretraining.ipynb"))
+        if "def classic_rate(" in cell.source
+    ]
+    [definition] = [
+        node for node in ast.parse(cell).body if getattr(node, "name", "") == "classic_rate"
+    ]
+    names = {"warmup_cosine": warmup_cosine}
+    exec(ast.unparse(definition), names)
+    return names["classic_rate"]
+
+
+def test_the_classic_recipe_is_the_same_wherever_it_stands():
+    """In the ladder, in the benchmark of its own, on the command line, and in chapter 13."""
+    written_out = chapters_classic_rate()
+    assert (classic_recipe.CONTEXT, classic_recipe.BATCH_SIZE) == (64, 12)
+    assert (CLASSIC.context, CLASSIC.batch_size) == (64, 12)
+    for step in range(CLASSIC_STEPS):
+        rate = classic_recipe.classic_rate(step)
+        assert rate == RECIPES["gpt"].schedule(step, CLASSIC_STEPS)
+        # `of_steps` counts the steps done, and so is one behind.
+        assert rate == CLASSIC.schedule(of_steps(CLASSIC_STEPS)(step + 1))
+        assert abs(rate - written_out(step)) < 1e-3  # its cosine is a step behind
+    assert CLASSIC.schedule(0) == classic_recipe.classic_rate(0)
 
 
 @pytest.mark.parametrize("recipe", [CLASSIC, PLAIN, ANYTHING])

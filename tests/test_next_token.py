@@ -42,6 +42,13 @@ def test_probabilities_are_those_of_generation(temperature, top_k, top_p):
         assert ((found > 0) == (expected > 0).numpy()).all()
 
 
+def test_a_top_p_of_1_keeps_tokens_that_no_sum_shows():
+    """The largest add up to 1 before the last have come."""
+    logits = np.array([60.0, 20.0, 0.0])
+    assert (next_token_probabilities(logits, 1, None, 1) > 0).all()
+    assert play(top_p=1).probabilities().all()
+
+
 def test_draws_fall_on_pieces_as_long_as_the_probabilities():
     probabilities, rng = np.array([0, 0.25, 0.75, 0]), np.random.default_rng(0)
     assert draw_tokens(probabilities, np.array([0, 0.2499, 0.25, 0.9999])).tolist() == [1, 1, 2, 2]

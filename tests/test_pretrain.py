@@ -10,23 +10,37 @@ import re
 import signal
 import subprocess
 import sys
+import weakref
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+import helpers.pretrain as command_line
 from helpers import parallel, pretraining
-from helpers.checkpoints import checkpoints_in, load_checkpoint, save_checkpoint
+from helpers.checkpoints import (
+    checkpoints_in,
+    latest_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from helpers.data import shakespeare
 from helpers.language import random_windows
-from helpers.models.transformer import GPT
+from helpers.language_recipes import CLASSIC, CLASSIC_STEPS, PLAIN
+from helpers.models.modern import ModernGPT
+from helpers.models.transformer import GPT, Llama
 from helpers.optim import AdamW, Muon, warmup_cosine
 from helpers.pretrain import main
+from helpers.pretrain_options import DEFAULTS
 from helpers.pretraining import pretrain
 from helpers.recipes import RECIPES
 from helpers.runs import DivergedError
+from helpers.training import fit
 
 ROOT = Path(__file__).parent.parent
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -60,6 +74,7 @@ def largest_difference(ours: dict, theirs: dict) -> float:
 
 # Several processes. A program that torchrun starts twice runs each of these commands in turn.
 EXACT = ["--dtype", "float64", "--model", "llama"]
+MODERN = ["--dtype", "float64", "--model", "modern"]
 VARIANTS = {
     "right": None,
     "each keeps its own gradient": ("averaging", lambda model: model),
@@ -76,6 +91,7 @@ def train_variants(text: str, folder: str) -> None:
                 setattr(parallel, *change)
             assert main(command(Path(text), Path(folder, variant), *EXACT)) == 0
             vars(parallel).update(kept)
+        assert main(command(Path(text), Path(folder, "modern"), *MODERN)) == 0
         whole, _ = train(network().double())
         cut_off(7, model=network().double(), checkpoints=Path(folder, "cut"))
         resumed, _ = train(network().double(), checkpoints=Path(folder, "cut"))
@@ -130,6 +146,13 @@ def test_muon_and_adamw_in_two_processes_equal_one_and_each_other(two):
     assert largest_difference(ours, train(network().double())[0].state_dict()) < 1e-10
 
 
+def test_modern_in_two_processes_equals_one(two, text, tmp_path):
+    """Muon may round one weight to the other side; to take the same rows twice makes it 0.2."""
+    assert main(command(text, tmp_path, *MODERN)) == 0
+    ours, theirs = newest(two[0] / "modern"), newest(tmp_path)
+    assert largest_difference(ours["model"], theirs["model"]) < 1e-3
+
+
 def test_two_processes_that_were_cut_off_go_on_bit_for_bit(two):
     for rank in (0, 1):
         weights = torch.load(two[0] / f"weights{rank}.pt")
@@ -137,8 +160,9 @@ def test_two_processes_that_were_cut_off_go_on_bit_for_bit(two):
 
 
 def test_only_process_0_speaks(two):
-    assert two[1].stdout.count("sample at temperature") == len(VARIANTS)
-    assert two[1].stdout.count("100%") == len(VARIANTS)
+    runs = len(VARIANTS) + 1  # and modern
+    assert two[1].stdout.count("sample at temperature") == runs
+    assert two[1].stdout.count("100%") == runs
     [error] = [line for line in two[1].stderr.splitlines() if line.startswith("error: ")]
     assert error == (
         "error: The batch must be divisible by the number of processes, but 2 do not divide 5."
@@ -228,6 +252,62 @@ def test_the_processes_were_really_killed_and_went_on_from_what_was_saved(killed
     assert killed[1].count("sample at temperature") == 2
 
 
+def stop_at(monkeypatch, step: int) -> None:
+    """An interrupt after so many steps, before anything is saved."""
+    learn = pretraining.LanguageRun.learn
+
+    def learn_and_stop(run, *arguments):
+        learn(run, *arguments)
+        if run.step == step:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(pretraining.LanguageRun, "learn", learn_and_stop)
+
+
+def test_modern_goes_on_bit_for_bit_also_where_bfloat16_is_no_longer_faster(
+    monkeypatch, text, tmp_path
+):
+    """Whether it is faster is measured; two machines, or two moments, need not agree."""
+    more = ["--checkpoint-every", "4", "--model", "modern"]
+    monkeypatch.setattr(command_line, "half_is_faster", lambda: True)
+    assert main(command(text, tmp_path / "whole", *more)) == 0
+    with monkeypatch.context() as interrupted:
+        stop_at(interrupted, 10)
+        assert main(command(text, tmp_path / "cut", *more)) == 130
+    assert len(newest(tmp_path / "cut")["history"]["losses"]) == 8
+    monkeypatch.setattr(command_line, "half_is_faster", lambda: False)
+    assert main(command(text, tmp_path / "cut", *more)) == 0
+    ours, theirs = newest(tmp_path / "cut"), newest(tmp_path / "whole")
+    assert ours["history"] == theirs["history"]
+    assert largest_difference(ours["model"], theirs["model"]) == 0
+    assert main(command(text, tmp_path / "float32", *more)) == 0  # the two do differ
+    assert newest(tmp_path / "float32")["history"] != theirs["history"]
+
+
+@pytest.mark.parametrize(
+    ("change", "faster", "shares", "expected"),
+    [
+        ({}, True, 1.0, True),
+        ({}, False, 1.0, False),
+        ({}, True, 0.5, False),  # in one of two processes only
+        ({"model": "gpt"}, True, 1.0, False),
+        ({"dtype": "float64"}, True, 1.0, False),
+        ({"device": "mps"}, True, 1.0, False),  # it is measured elsewhere
+    ],
+)
+def test_modern_is_in_bfloat16_where_all_processes_gain_by_it(
+    monkeypatch, change, faster, shares, expected
+):
+    given = {"model": "modern", "dtype": "float32", "device": "cpu", **change}
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(command_line, "half_is_faster", lambda: faster)
+    monkeypatch.setattr(parallel, "mean_over_processes", lambda value: value.item() * shares)
+    options, device = SimpleNamespace(**given), torch.device(given["device"])
+    assert command_line._half(options, device, None) == expected
+    for kept in (True, False):
+        assert command_line._half(options, device, {"notes": {"half": kept}}) == kept
+
+
 # The command line.
 
 
@@ -282,6 +362,7 @@ WRONG = [
     (["--seed", str(2**63)], "--seed: must be a whole number of at least 0, not '92"),
     (["--heads", "3"], "--heads must divide --width, but 3 does not divide 16."),
     (["--heads", "16", "--model", "llama"], "divided by --heads must be even, not 1."),
+    (["--heads", "16", "--model", "modern"], "modern turns pairs of numbers: --width divided by"),
     (["--model", "rnn"], "--model: invalid choice: 'rnn' (choose from 'gpt', 'modern', 'llama')"),
     (["--lr", "0"], "--lr: must be a positive number such as 1e-3, not '0'"),
     (["--lr", "nan"], "--lr: must be a number, not 'nan'"),
@@ -317,20 +398,30 @@ def test_a_device_that_is_not_here_is_one_clear_sentence(capsys, text):
     one_sentence(run(capsys, *command(text, None, "--device", "cuda")), message)
 
 
+def test_help_names_what_is_usual_for_each_model(capsys):
+    code, out, _ = run(capsys, "--help")
+    assert code == 0
+    for usual in ("4; modern 3", "64; modern 128", "12; modern 16", "0.001; modern 0.006", "2000"):
+        assert f"(usually {usual})" in " ".join(out.split())
+
+
 def test_each_process_takes_the_gpu_of_its_number(monkeypatch):
     """Without a GPU, as far as it can be seen: torch's answers are stood in for."""
     chosen = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     for number in ("0", "1"):
         monkeypatch.setenv("LOCAL_RANK", number)
         assert parallel.pick_device("auto") == torch.device("cuda", int(number))
         assert parallel.pick_device("cpu") == torch.device("cpu")
     assert chosen == [0, 1]
-    monkeypatch.setenv("LOCAL_RANK", "2")
-    with pytest.raises(ValueError, match="Process 2 has no GPU of its own: here are 2"):
-        parallel.pick_device("cuda")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
+    for number in ("0", "2"):  # the one that speaks has a GPU, and must say it, too
+        monkeypatch.setenv("LOCAL_RANK", number)
+        with pytest.raises(ValueError, match="3 processes need a GPU each, and here are 2: start"):
+            parallel.pick_device("cuda")
 
 
 @pytest.mark.parametrize("place", ["file", "file/below", "/proc/no"])
@@ -387,6 +478,30 @@ def test_steps_0_samples_without_the_text_as_many_characters_as_asked_for(
     assert draws[0] != draws[1]
 
 
+def test_a_temperature_too_near_to_0_is_one_clear_sentence(capsys, finished):
+    outcome = run(capsys, "--out", finished, "--steps", "0", "--temperature", "1e-50")
+    one_sentence(outcome, "at temperature 1e-50: ")
+
+
+def test_the_stored_state_is_not_kept_in_memory_while_the_run_goes_on(monkeypatch, finished):
+    """It is as large as the model and all that its optimizers keep."""
+    weights, alive = [], []
+
+    def read(folder):
+        path, state = latest_checkpoint(folder)
+        weights.append(weakref.ref(state["model"]["wte.weight"]))
+        return path, state
+
+    def watched(*arguments, **settings):
+        alive.append(weights[0]() is not None)
+        return pretrain(*arguments, **settings)
+
+    monkeypatch.setattr(command_line, "latest_checkpoint", read)
+    monkeypatch.setattr(command_line, "pretrain", watched)
+    assert main(["--out", str(finished)]) == 0
+    assert alive == [False]
+
+
 def test_a_damaged_checkpoint_is_a_warning_and_all_of_them_an_error(capsys, text, tmp_path):
     assert main(command(text, tmp_path, "--checkpoint-every", "2", steps=3)) == 0
     capsys.readouterr()
@@ -413,6 +528,14 @@ def test_a_rate_far_too_high_is_a_sentence_that_names_the_last_checkpoint(capsys
     )
 
 
+def test_a_last_step_that_diverges_is_known_however_often_one_asks(capsys, text, tmp_path):
+    """No loss of a batch tells: there is none after it."""
+    for _ in range(2):
+        code, out, err = run(capsys, *command(text, tmp_path, "--lr", "1e30", steps=1))
+        assert (code, "nan" in out) == (1, False)
+        assert re.fullmatch(r"error: The last step left a model whose .* loss is nan: .*\n", err)
+
+
 def test_the_program_itself(text, tmp_path):
     """Its exit codes, and that nothing but the sentence is on stderr."""
     program = [sys.executable, "-m", "helpers.pretrain"]
@@ -431,9 +554,9 @@ def test_the_program_itself(text, tmp_path):
 VOCABULARY = 5
 
 
-def network() -> GPT:
+def network(n_heads: int = 2) -> GPT:
     torch.manual_seed(3)
-    return GPT(VOCABULARY, context=8, hidden_dim=8, n_layers=1, n_heads=2)
+    return GPT(VOCABULARY, context=8, hidden_dim=8, n_layers=1, n_heads=n_heads)
 
 
 def ids() -> torch.Tensor:
@@ -554,6 +677,7 @@ def with_rate(lr: float) -> dict:
         (lambda: {"schedule": lambda step, steps: 1.0}, r"its schedule\.1 is 0\.5.*, not 1\.0"),
         (lambda: {"model": network().double()}, "is 'torch.float32', not 'torch.float64'"),
         (lambda: with_rate(0.01), "its optimizers is 'Muon, AdamW', not 'AdamW'"),
+        (lambda: {"model": network(4)}, r"its model's h\.0\.attn\.n_heads is 2, not 4"),
     ],
 )
 def test_another_call_in_the_same_folder_is_refused_and_names_what_differs(
@@ -562,6 +686,49 @@ def test_another_call_in_the_same_folder_is_refused_and_names_what_differs(
     cut_off(5, checkpoints=tmp_path)
     with pytest.raises(ValueError, match=message):
         train(**{"checkpoints": tmp_path, **changes()})
+
+
+SIZE = {"context": 8, "hidden_dim": 8, "n_layers": 1, "n_heads": 2}
+
+
+def modern(**switches) -> ModernGPT:
+    return ModernGPT(VOCABULARY, **SIZE, **switches)
+
+
+def llama(eps: float) -> Llama:
+    return Llama(VOCABULARY, **SIZE, n_kv_heads=1, mlp_dim=12, eps=eps)
+
+
+def scaled(scale) -> nn.Module:
+    """A model of somebody else's, with a number of numpy's, which no checkpoint may hold."""
+    model = network()
+    model.scale = scale
+    return model
+
+
+@pytest.mark.parametrize(
+    ("begun", "now", "message"),
+    [
+        (modern(), modern(qk_norm=True), r"model's switches\.qk_norm is False, not True"),
+        (modern(), modern(half=True), r"model's switches\.half is False, not True"),
+        (llama(1e-5), llama(1e-6), r"input_layernorm\.eps is 1e-05, not 1e-06"),
+        (scaled(np.float64(2)), scaled(np.float64(3)), r"scale is 'np\.float64\(2\.0\)', not 'np"),
+    ],
+)
+def test_a_model_that_differs_inside_is_refused(tmp_path, begun, now, message):
+    """Its weights have the same names and shapes, and it prints alike."""
+    adamw = [{"optimizers": [AdamW(model.parameters(), lr=0.01)]} for model in (begun, now)]
+    cut_off(5, model=begun, checkpoints=tmp_path, **adamw[0])
+    with pytest.raises(ValueError, match=message):
+        train(now, checkpoints=tmp_path, **adamw[1])
+
+
+def test_a_checkpoint_of_fit_is_refused(tmp_path):
+    pictures, labels = torch.rand(4, 1, 2, 2), torch.tensor([0, 1, 0, 1])
+    fit(nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), pictures, labels, epochs=1, batch_size=4,
+        max_lr=0.1, generator=seeded(), checkpoints=tmp_path, quiet=True)  # fmt: skip
+    with pytest.raises(ValueError, match=r"\.pt is no checkpoint of pretrain: name an empty fol"):
+        train(checkpoints=tmp_path)
 
 
 def test_another_learning_rate_is_refused(tmp_path):
@@ -617,3 +784,32 @@ def test_the_classic_recipe_shrinks_matrices_alone():
     assert [group["weight_decay"] for group in groups] == [0.1, 0.0]
     assert {w.ndim for w in groups[0]["params"]} == {2}
     assert {w.ndim for w in groups[1]["params"]} == {1}
+
+
+def settings_of(optimizers: list) -> list[dict]:
+    """All settings of all groups, and how many weights each has."""
+    return [
+        {**group, "params": len(group["params"])} for o in optimizers for group in o.param_groups
+    ]
+
+
+@pytest.mark.parametrize(("kind", "recipe"), [("gpt", CLASSIC), ("modern", PLAIN)])
+def test_the_usual_options_are_the_recipe_that_was_chosen(kind, recipe):
+    """Else a new choice in `language_recipes` would leave the command line behind."""
+    made, options = RECIPES[kind], {**DEFAULTS, **RECIPES[kind].usual}
+    ours = made.model(29, SimpleNamespace(**options, half=False))
+    theirs = replace(recipe, switches={**recipe.switches, "half": False}).model(29)
+    assert {name: w.shape for name, w in ours.named_parameters()} == {
+        name: w.shape for name, w in theirs.named_parameters()
+    }
+    assert getattr(ours, "switches", theirs.switches) == theirs.switches
+    assert (options["context"], options["batch"]) == (recipe.context, recipe.batch_size)
+    assert (options["heads"], made.clip_norm) == (recipe.shape["n_heads"], recipe.clip_norm)
+    optimizers = [made.optimizers(ours, options["lr"]), recipe.optimizers(theirs)]
+    for group, its in zip(*map(settings_of, optimizers), strict=True):
+        assert {**group, "lr": its["lr"]} == its
+        assert group["lr"] == pytest.approx(its["lr"])  # 5 · 0.006 is not quite 0.03
+
+
+def test_the_usual_length_is_the_classic_one():
+    assert DEFAULTS["steps"] == CLASSIC_STEPS

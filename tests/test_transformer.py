@@ -3,6 +3,8 @@
 python -m pytest tests/test_transformer.py
 """
 
+import math
+
 import pytest
 import torch
 import transformers
@@ -271,6 +273,7 @@ def test_sampling_equals_transformers(seed, temperature, top_k, top_p):
         ({"temperature": -1}, "temperature must be 0 or a positive number, not -1"),
         ({"temperature": float("nan")}, "not nan"),
         ({"top_k": 0}, "top_k must be a whole number of at least 1, or None, not 0"),
+        ({"top_k": True}, "or None, not True"),
         ({"top_p": 0.0}, "top_p must be above 0 and at most 1, or None, not 0.0"),
         ({"top_p": 1.5}, "not 1.5"),
     ],
@@ -278,6 +281,45 @@ def test_sampling_equals_transformers(seed, temperature, top_k, top_p):
 def test_sampling_settings_that_leave_nothing_are_named(settings, message):
     with pytest.raises(ValueError, match=message):
         next_token_probabilities(torch.zeros(3), **settings)
+
+
+@pytest.mark.parametrize(
+    ("logits", "temperature"),
+    [([0.0, math.nan], 1.0), ([0.0, math.inf], 0), ([-1.0, 2.0], 1e-50), ([0.0, 2.0], 1e-42)],
+)
+def test_logits_that_give_no_probabilities_are_named(logits, temperature):
+    """In float32 the last two temperatures are 0, or so small that a logit divided by it is not."""
+    with pytest.raises(ValueError, match=f"at temperature {temperature}: .* near to 0: take 0"):
+        next_token_probabilities(torch.tensor(logits), temperature=temperature)
+
+
+def test_a_top_p_of_1_keeps_tokens_that_no_sum_shows():
+    """In float32 the largest add up to 1 before the last have come."""
+    logits = 6 * torch.randn(65, generator=torch.Generator().manual_seed(0))
+    probabilities = next_token_probabilities(logits, top_p=1.0)
+    assert (probabilities > 0).all()
+    assert torch.equal(probabilities, next_token_probabilities(logits))
+    assert (next_token_probabilities(logits, top_p=1 - 2**-24) == 0).any()
+
+
+@pytest.mark.parametrize("ids", [torch.zeros(3).long(), [[1, 2]], torch.zeros(1, 1, 3).long()])
+def test_generation_names_what_it_cannot_go_on_from(ids):
+    model = our_gpt(PAIRS[0][0])
+    with pytest.raises(ValueError, match=r"ids must be \(batch, time\), as letters\.encode"):
+        generate(model, ids, 1, generator=torch.Generator())
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_generation_leaves_the_model_in_its_mode(training):
+    """A callback that writes a sample must not switch dropout off for the rest of the run."""
+    model = our_gpt(PAIRS[0][0]).train(training)
+    modes = []
+    model.register_forward_hook(lambda *_: modes.append(model.training))
+    generate(model, some_ids(time=2), 2, generator=torch.Generator())
+    with pytest.raises(ValueError, match="top_k"):
+        generate(model, some_ids(time=2), 2, generator=torch.Generator(), top_k=0)
+    assert modes == [False] * 3
+    assert model.training == training
 
 
 @pytest.mark.parametrize("kind", ["gpt", "llama"])
@@ -302,4 +344,11 @@ def test_ids_that_do_not_fit_are_named(kind, ids, error, message):
 @pytest.mark.parametrize("heads", [(12, 5, 5), (12, 4, 3)])
 def test_heads_that_do_not_divide_are_named(heads):
     with pytest.raises(ValueError, match="n_heads must divide hidden_dim"):
+        GroupedAttention(*heads)
+
+
+@pytest.mark.parametrize("heads", [(9, 3, 3), (6, 6, 2)])
+def test_heads_of_an_odd_width_are_named(heads):
+    """Half a pair cannot be turned; with a width of 3, torch would broadcast and say nothing."""
+    with pytest.raises(ValueError, match=r"hidden_dim divided by n_heads must be even, not [13]"):
         GroupedAttention(*heads)

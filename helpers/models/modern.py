@@ -43,7 +43,7 @@ class Switches:
 
 
 class UnitRMS(torch.autograd.Function):
-    """Divide vectors by their root mean square, gradient included.
+    """Divide vectors `(…, hidden_dim)` by their root mean square, gradient included.
 
     `torch.nn.functional.rms_norm` is the same; on a processor it takes two to three times as long,
     because torch has no kernel of its own there.
@@ -65,7 +65,7 @@ class UnitRMS(torch.autograd.Function):
 
 
 class Norm(nn.LayerNorm):
-    """LayerNorm, or the root mean square alone, without weights."""
+    """LayerNorm, or the root mean square alone, without weights: `(…, hidden_dim)` -> the same."""
 
     def __init__(self, hidden_dim: int, rms_norm: bool):
         super().__init__(hidden_dim, elementwise_affine=not rms_norm)
@@ -76,7 +76,10 @@ class Norm(nn.LayerNorm):
 
 
 class Product(nn.Linear):
-    """A linear layer that multiplies in bfloat16 where `half` is on."""
+    """A linear layer that multiplies in bfloat16 where `half` is on.
+
+    `(…, in_features)` -> `(…, out_features)`, which is in bfloat16 then.
+    """
 
     def __init__(self, in_features: int, out_features: int, switches: Switches):
         super().__init__(in_features, out_features, bias=not switches.rms_norm)
@@ -108,6 +111,7 @@ def turn(x: Tensor, phases: Tensor) -> Tensor:
 def attend_back_half(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """`attend_back` by hand: without a GPU torch's own is slower in bfloat16.
 
+    The same shapes, with as many heads of keys as of queries.
     `baddbmm` adds the mask and the scale to the product, without one more pass over the scores.
     """
     n_queries, n_keys = queries.shape[-2], keys.shape[-2]
@@ -140,7 +144,11 @@ class ShortConvolution(nn.Module):
 
 
 class ModernAttention(nn.Module):
-    """`transformer.SelfAttention` with switches. Built in chapter 13."""
+    """`transformer.SelfAttention` with switches. Built in chapter 13.
+
+    `x` `(batch, time, hidden_dim)` -> the same; `ids` are `(batch, time)`, `phases` complex
+    `(time, head_dim / 2)`.
+    """
 
     def __init__(self, vocab_size: int, hidden_dim: int, n_heads: int, switches: Switches):
         super().__init__()
@@ -189,6 +197,8 @@ class ModernAttention(nn.Module):
 class ModernMLP(nn.Module):
     """`transformer.MLP`, or with a squared ReLU. Built in chapter 13.
 
+    `(…, hidden_dim)` -> the same, by way of `4 · hidden_dim`.
+
     Source: So et al., "Primer" (2021), arXiv:2109.08668.
     """
 
@@ -207,7 +217,10 @@ class ModernMLP(nn.Module):
 
 
 class ModernBlock(nn.Module):
-    """Attention, then the MLP; each adds to the stream. Built in chapter 13."""
+    """Attention, then the MLP; each adds to the stream. Built in chapter 13.
+
+    `x` `(batch, time, hidden_dim)` -> the same; `ids` and `phases` as for `ModernAttention`.
+    """
 
     def __init__(self, vocab_size: int, hidden_dim: int, n_heads: int, switches: Switches):
         super().__init__()

@@ -58,7 +58,9 @@ def causal_mask(n_queries: int, n_keys: int, device: torch.device | None = None)
 def attend_back(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """`attend` under a causal mask, by torch's own function. Built in chapter 10.
 
-    There may be fewer heads of keys and values than of queries, each shared by a group of them.
+    `(batch, heads, n_queries, head_dim)` and twice `(batch, kv_heads, n_keys, head_dim)` ->
+    `(batch, heads, n_queries, head_dim)`; the queries belong to the last keys. There may be fewer
+    heads of keys and values than of queries, each shared by a group of them.
     """
     n_queries, n_keys = queries.shape[-2], keys.shape[-2]
     from_start = n_queries == n_keys  # then torch makes the mask, which is faster
@@ -91,11 +93,15 @@ class Cache:
         self.kept: dict[nn.Module, tuple[Tensor, Tensor]] = {}
 
     def __len__(self) -> int:
-        """The number of tokens read."""
+        """The number of tokens read, counted on the first attention that was kept."""
         return next((keys.shape[-2] for keys, _ in self.kept.values()), 0)
 
     def extend(self, attention: nn.Module, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Append new keys and values of one attention; return all of them."""
+        """Append new keys and values of one attention; return old and new together.
+
+        `(batch, heads, time, head_dim)` each, or anything whose axis -2 is time:
+        `modern.ShortConvolution` keeps its input twice.
+        """
         if attention in self.kept:
             old_keys, old_values = self.kept[attention]
             keys, values = torch.cat([old_keys, keys], -2), torch.cat([old_values, values], -2)
@@ -126,6 +132,15 @@ def check_heads(hidden_dim: int, n_heads: int, n_kv_heads: int) -> None:
         raise ValueError(
             f"n_heads must divide hidden_dim, and n_kv_heads must divide n_heads, "
             f"not {n_heads} {hidden_dim}, and {n_kv_heads} {n_heads}."
+        )
+
+
+def check_pairs(hidden_dim: int, n_heads: int) -> None:
+    """Raise ValueError unless each head has pairs of numbers for rotary positions to turn."""
+    if hidden_dim // n_heads % 2:
+        raise ValueError(
+            "Rotary positions turn pairs of numbers: hidden_dim divided by n_heads must be even, "
+            f"not {hidden_dim // n_heads}."
         )
 
 
@@ -228,6 +243,8 @@ def start_small(module: nn.Module) -> None:
 class RMSNorm(nn.Module):
     """Divide each token's vector by its root mean square, then scale it. Built in chapter 10.
 
+    `(…, hidden_dim)` -> the same.
+
     Source: Zhang and Sennrich, "Root mean square layer normalization" (2019), arXiv:1910.07467.
     """
 
@@ -264,7 +281,11 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 class GroupedAttention(nn.Module):
     """Attention with rotary positions, where a group of queries shares one key and value.
 
-    Built in chapter 10.
+    `x` `(batch, time, hidden_dim)` -> the same; `cos` and `sin` are `(time, head_dim / 2)`. Built
+    in chapter 10.
+
+    Raises:
+        ValueError: heads that do not divide the width, or whose width is odd.
 
     Source: Ainslie et al., "GQA" (2023), section 2.2, arXiv:2305.13245.
     """
@@ -272,6 +293,7 @@ class GroupedAttention(nn.Module):
     def __init__(self, hidden_dim: int, n_heads: int, n_kv_heads: int):
         super().__init__()
         check_heads(hidden_dim, n_heads, n_kv_heads)
+        check_pairs(hidden_dim, n_heads)
         self.n_heads, self.n_kv_heads = n_heads, n_kv_heads
         kv_dim = hidden_dim // n_heads * n_kv_heads
         self.q_proj = nn.Linear(hidden_dim, hidden_dim, bias=False)
@@ -291,6 +313,8 @@ class GroupedAttention(nn.Module):
 class SwiGLU(nn.Module):
     """An MLP whose inner values are multiplied by a gate. Built in chapter 10.
 
+    `(…, hidden_dim)` -> the same, by way of `mlp_dim`.
+
     Source: Shazeer, "GLU variants improve Transformer" (2020), equation 6, arXiv:2002.05202.
     """
 
@@ -305,7 +329,10 @@ class SwiGLU(nn.Module):
 
 
 class LlamaBlock(nn.Module):
-    """Like `Block`, of Llama's parts. Built in chapter 10."""
+    """Like `Block`, of Llama's parts. Built in chapter 10.
+
+    `x` `(batch, time, hidden_dim)` -> the same; `cos` and `sin` are `(time, head_dim / 2)`.
+    """
 
     def __init__(self, hidden_dim: int, n_heads: int, n_kv_heads: int, mlp_dim: int, eps: float):
         super().__init__()

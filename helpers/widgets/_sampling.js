@@ -6,7 +6,7 @@ export function descending(numbers) {
 }
 
 /**
- * helpers.generation.next_token_probabilities: divide by the temperature, keep the topK largest, of these the fewest that reach topP.
+ * helpers.generation.next_token_probabilities: divide by the temperature, keep the topK largest, of these the fewest that reach topP, all for 1.
  * @param {ArrayLike<number>} logits vocab_size of them
  * @param {{temperature?: number, topK?: number | null, topP?: number | null}} settings null: no cut
  * @returns {Float64Array} vocab_size probabilities, 0 where a token is cut
@@ -16,15 +16,16 @@ export function nextTokenProbabilities(logits, { temperature = 1, topK = null, t
   const order = descending(logits).slice(0, greedy ? 1 : topK ?? logits.length), most = logits[order[0]] / divisor;
   const powers = order.map((i) => Math.exp(logits[i] / divisor - most));
   const probabilities = new Float64Array(logits.length), total = powers.reduce((sum, power) => sum + power, 0);
+  const cuts = topP !== null && topP < 1; // a rounded sum may reach 1 before its last parts
   let reached = 0, kept = 0; // what all together have; what the kept ones have
   powers.forEach((power, rank) => {
     const probability = power / total;
     reached += probability;
-    if (topP !== null && reached - probability >= topP) return; // the larger ones suffice
+    if (cuts && reached - probability >= topP) return; // the larger ones suffice
     probabilities[order[rank]] = probability;
     kept += probability;
   });
-  return topP === null ? probabilities : probabilities.map((probability) => probability / kept);
+  return cuts ? probabilities.map((probability) => probability / kept) : probabilities;
 }
 
 /** The token that a random number from 0 to 1 falls on: each takes a piece as long as its probability. */

@@ -33,7 +33,7 @@ def next_token_probabilities(
     order = descending(logits)[:top_k]
     found = np.exp((logits[order] - logits[order[0]]) / temperature)
     found /= found.sum()
-    if top_p is not None:
+    if top_p is not None and top_p < 1:
         found[np.cumsum(found) - found >= top_p] = 0  # what all larger ones together have
         found /= found.sum()
     probabilities = np.zeros(len(logits))

@@ -127,9 +127,8 @@ class NextToken(Explorable):
 
     def probabilities(self) -> np.ndarray:
         """What is drawn from at the present settings, float64 (vocab_size,)."""
-        top_p = None if self.top_p == 1 else self.top_p
         return next_token_probabilities(
-            self._logits[self.prompt], self.temperature, self.top_k, top_p
+            self._logits[self.prompt], self.temperature, self.top_k, self.top_p
         )
 
     def counts(self) -> np.ndarray:

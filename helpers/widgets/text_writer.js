@@ -114,10 +114,9 @@ function worker(model, changed) {
   return { reader, characters, idOf, follow, write, stop, leave, writing: () => wanted > 0, speed: () => (made && spent ? (1000 * made) / spent : null) };
 }
 
-/** The settings of nextTokenProbabilities: a top-p of 1 cuts nothing. */
+/** The settings of nextTokenProbabilities. */
 function samplingOf(model) {
-  const topP = model.get("top_p");
-  return { temperature: model.get("temperature"), topK: model.get("top_k"), topP: topP === 1 ? null : topP };
+  return { temperature: model.get("temperature"), topK: model.get("top_k"), topP: model.get("top_p") };
 }
 
 /** Everything that the views show. at: the place in prompt and written text; bits: of each token read so far; own and now: null while the place is not yet read. */

@@ -172,8 +172,7 @@ class TextWriter(Explorable):
         return self._found[seen]
 
     def _to_draw(self, logits: np.ndarray) -> np.ndarray:
-        top_p = None if self.top_p == 1 else self.top_p
-        return next_token_probabilities(logits, self.temperature, self.top_k, top_p)
+        return next_token_probabilities(logits, self.temperature, self.top_k, self.top_p)
 
     def _best(self) -> tuple[list[str], np.ndarray]:
         """The likeliest characters at the place, and their probabilities to be drawn."""
