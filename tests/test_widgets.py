@@ -26,6 +26,7 @@ from helpers.widgets import (
     show,
     static_html,
 )
+from helpers.widgets._checks import checked_choice, checked_number, checked_whole
 from helpers.widgets.base import BLUE, ORANGE, Explorable, format_number
 from tests.browser.cases import (
     attention_lab,
@@ -145,6 +146,32 @@ def test_replaced_texts_stay_beside_the_others():
 )
 def test_a_number_has_a_true_minus_sign_and_zero_has_none(value, spec, text):
     assert format_number(value, spec) == text
+
+
+@pytest.mark.parametrize(
+    ("check", "value", "limits", "expected"),
+    [
+        (checked_whole, np.int64(3), (0, 9), 3),
+        (checked_whole, np.uint8(3), (3,), 3),
+        (checked_number, np.float32(0.5), (0, 1), 0.5),
+        (checked_number, 1, (-1, 1), 1.0),
+        (checked_choice, np.int64(4), ((2, 4),), 4),
+        (checked_choice, "a", ({"a": 1},), "a"),
+    ],
+)
+def test_a_checked_value_is_one_that_json_can_carry(check, value, limits, expected):
+    found = check("it", value, *limits)
+    assert found == expected
+    assert type(found) is type(expected)
+
+
+@pytest.mark.parametrize("check", [checked_whole, checked_number])
+def test_nothing_is_taken_for_a_number_only_where_it_may_be(check):
+    assert check("it", None, 0, 9, or_none=True) is None
+    with pytest.raises(ValueError, match=r"^it should be a .*number from 0 to 9; got None\.$"):
+        check("it", None, 0, 9)
+    with pytest.raises(ValueError, match=r"from 0 to 9, or None; got True\.$"):
+        check("it", True, 0, 9, or_none=True)
 
 
 def test_pictures_have_the_colours_of_the_book():
