@@ -281,8 +281,8 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 class GroupedAttention(nn.Module):
     """Attention with rotary positions, where a group of queries shares one key and value.
 
-    `x` `(batch, time, hidden_dim)` -> the same; `cos` and `sin` are `(time, head_dim / 2)`. Built
-    in chapter 10.
+    `x` `(batch, time, hidden_dim)` -> the same; `cos` and `sin` are `(time, head_dim / 2)`.
+    Built in chapter 10.
 
     Raises:
         ValueError: heads that do not divide the width, or whose width is odd.
