@@ -133,7 +133,7 @@ def built_in_chapters() -> list[tuple[Path, str, str]]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in tree.body:
             if isinstance(node, ast.ClassDef | ast.FunctionDef):
-                text = ast.get_docstring(node) or ""
+                text = " ".join((ast.get_docstring(node) or "").split())  # a line may end within
                 if "Built in chapter " in text:
                     found.append((path, node.name, text.split("Built in chapter ")[1][:2]))
     return found
