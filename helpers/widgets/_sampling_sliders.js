@@ -1,5 +1,10 @@
 // The sliders of temperature, top-k and top-p, in the traits of these names. Joined after _common.js where wanted.
 
+/** The settings of nextTokenProbabilities. */
+function samplingOf(model) {
+  return { temperature: model.get("temperature"), topK: model.get("top_k"), topP: model.get("top_p") };
+}
+
 /** A share as a number of percent. */
 const percent = (share) => formatNumber(100 * share, 1);
 

@@ -16,9 +16,9 @@ const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
 /** Everything that the views show. before: the model's own; spread: at this temperature; after: what is drawn from. */
 function readState(model) {
   const { logits } = model.get("distributions").find(({ prompt }) => prompt === model.get("prompt"));
-  const [temperature, topK, topP, drawn] = ["temperature", "top_k", "top_p", "drawn"].map((name) => model.get(name));
-  const before = nextTokenProbabilities(logits), spread = nextTokenProbabilities(logits, { temperature });
-  const after = nextTokenProbabilities(logits, { temperature, topK, topP });
+  const sampling = samplingOf(model), drawn = model.get("drawn");
+  const before = nextTokenProbabilities(logits), spread = nextTokenProbabilities(logits, { temperature: sampling.temperature });
+  const after = nextTokenProbabilities(logits, sampling);
   const counts = drawCounts(after, uniforms(model.get("seed"), drawn)), order = descending(logits);
   const highest = Math.max(...before, ...spread, ...after), scale = SCALES.find((step) => highest <= step + 1e-9);
   return { drawn, before, spread, after, counts, order, scale, kept: after.filter((p) => p > 0).length };

@@ -114,11 +114,6 @@ function worker(model, changed) {
   return { reader, characters, idOf, follow, write, stop, leave, writing: () => wanted > 0, speed: () => (made && spent ? (1000 * made) / spent : null) };
 }
 
-/** The settings of nextTokenProbabilities. */
-function samplingOf(model) {
-  return { temperature: model.get("temperature"), topK: model.get("top_k"), topP: model.get("top_p") };
-}
-
 /** Everything that the views show. at: the place in prompt and written text; bits: of each token read so far; own and now: null while the place is not yet read. */
 function readState(model, work) {
   const { reader } = work, prompt = model.get("prompt"), written = model.get("written"), place = clamp(model.get("place"), written.length);
